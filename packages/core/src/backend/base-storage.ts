@@ -1,0 +1,127 @@
+import type {
+  AnyStorage,
+  BatchOptions,
+  CallOptions,
+  Capabilities,
+  ClearOptions,
+  DeleteOptions,
+  Details,
+  Entry,
+  EntryInfo,
+  ListOptions,
+  Operation,
+  Page,
+  PutOptions,
+  Storage,
+} from "../contract/contract.ts";
+import { checkBatch } from "../contract/options.ts";
+import type { Failure } from "../contract/storage-error.ts";
+import { StorageError } from "../contract/storage-error.ts";
+import { forEachConcurrently } from "../functions/concurrently.ts";
+import { scan } from "../functions/scan.ts";
+
+/** Calls in flight at once where one call is answered by many. */
+const concurrency = 16;
+
+/**
+ * What a backend extends: it writes `getEntry`, `head`, `list`, `put`, `delete` and `close`, and has the rest derived.
+ * Override what the store does better natively.
+ */
+export abstract class BaseStorage<V> implements Storage<V> {
+  abstract readonly name: string;
+  abstract readonly capabilities: Capabilities;
+  readonly inner: readonly AnyStorage[] = [];
+
+  abstract getEntry(key: string, options?: CallOptions): Promise<Entry<V> | undefined>;
+  abstract head(key: string, options?: CallOptions): Promise<EntryInfo | undefined>;
+  abstract list(options?: ListOptions): Promise<Page>;
+  abstract put(key: string, value: V, options?: PutOptions): Promise<EntryInfo>;
+  abstract delete(key: string, options?: DeleteOptions): Promise<void>;
+  abstract close(): Promise<void>;
+
+  get(key: string, options?: CallOptions): Promise<V | undefined> {
+    return this.getEntry(key, options).then(valueOf);
+  }
+
+  has(key: string, options?: CallOptions): Promise<boolean> {
+    return this.head(key, options).then(isPresent);
+  }
+
+  async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
+    const entries: (Entry<V> | undefined)[] = Array.from({ length: keys.length });
+    await forEachConcurrently(keys, concurrency, async (key, index) => {
+      entries[index] = await this.getEntry(key, options);
+    });
+    return entries;
+  }
+
+  /** Operations on different keys run at once, those on one key in their order. */
+  async batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
+    options?.signal?.throwIfAborted();
+    checkBatch(operations, options, this);
+    const byKey = Map.groupBy(operations.entries(), ([, operation]) => operation.key);
+    const failures: Failure[] = [];
+    await forEachConcurrently(byKey.values(), concurrency, async (steps) => {
+      for (const [index, operation] of steps) {
+        try {
+          await this.#apply(operation, options);
+        } catch (error) {
+          options?.signal?.throwIfAborted();
+          failures.push({ index, key: operation.key, error });
+        }
+      }
+    });
+    if (failures.length > 0) throw partial("batch", this.name, failures, operations.length);
+  }
+
+  async clear(options?: ClearOptions): Promise<void> {
+    const failures: Failure[] = [];
+    let index = 0;
+    const keys = scan(this, { prefix: options?.prefix, signal: options?.signal });
+    await forEachConcurrently(keys, concurrency, async ({ key }) => {
+      const position = index++;
+      try {
+        await this.delete(key, { signal: options?.signal });
+      } catch (error) {
+        options?.signal?.throwIfAborted();
+        failures.push({ index: position, key, error });
+      }
+    });
+    if (failures.length > 0) throw partial("clear", this.name, failures, index);
+  }
+
+  async flush(options?: CallOptions): Promise<void> {
+    options?.signal?.throwIfAborted();
+  }
+
+  details(): Details {
+    return { options: {}, stats: {} };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #apply(operation: Operation<V>, options: BatchOptions | undefined): Promise<void> {
+    const signal = options?.signal;
+    if (operation.type === "put") await this.put(operation.key, operation.value, { ...operation.options, signal });
+    else await this.delete(operation.key, { ...operation.options, signal });
+  }
+}
+
+/** The error of a bulk call some of whose parts failed; retryable when every failure is. */
+export function partial(operation: string, storage: string, failures: readonly Failure[], total: number): StorageError {
+  const sorted = failures.toSorted((a, b) => a.index - b.index);
+  const errors = sorted.map(({ error }) => error);
+  return new StorageError("partial", `${failures.length} of ${total} operations failed; see failures.`, {
+    operation,
+    storage,
+    failures: sorted,
+    retryable: errors.every((error) => StorageError.is(error) && error.retryable),
+    outcome: errors.some((error) => StorageError.is(error) && error.outcome === "unknown") ? "unknown" : "none",
+    cause: errors[0],
+  });
+}
+
+const valueOf = <V>(entry: Entry<V> | undefined): V | undefined => entry?.value;
+const isPresent = (info: EntryInfo | undefined): boolean => info !== undefined;

@@ -1,0 +1,96 @@
+import type { Clock } from "../contract/clock.ts";
+import { systemClock } from "../contract/clock.ts";
+import { StorageError } from "../contract/storage-error.ts";
+
+export interface LifecycleOptions {
+  /** Name of the storage, for errors. */
+  readonly name: string;
+  /** The I/O that makes the storage ready. Runs before the first call; a failed one is tried again by the next. */
+  readonly open?: (() => Promise<void>) | undefined;
+  /** Runs after the last call, before `release`. */
+  readonly flush?: (() => Promise<void>) | undefined;
+  /** Frees what was opened. Runs even when `flush` failed, and only if `open` succeeded. */
+  readonly release?: (() => Promise<void>) | undefined;
+  readonly clock?: Clock | undefined;
+  /** Milliseconds that `close` waits for running calls. @default 10_000 */
+  readonly closeTimeout?: number | undefined;
+}
+
+/** Open and close as the contract asks: open on the first call, refuse calls after close, wait for running ones, close once. */
+export class Lifecycle {
+  readonly #options: LifecycleOptions;
+  #opening: Promise<void> | undefined;
+  #opened: boolean;
+  #closing: Promise<void> | undefined;
+  #running = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(options: LifecycleOptions) {
+    this.#options = options;
+    this.#opened = options.open === undefined;
+  }
+
+  /** Whether a call may go on at once: opened and not closed. For synchronous fast paths. */
+  get ready(): boolean {
+    return this.#opened && this.#closing === undefined;
+  }
+
+  /** Throws `closed` once `close` was called. */
+  check(operation: string): void {
+    if (this.#closing === undefined) return;
+    throw new StorageError("closed", `The storage "${this.#options.name}" is closed; make a new one.`, {
+      operation,
+      storage: this.#options.name,
+    });
+  }
+
+  /** Runs one call between open and close. */
+  async run<T>(operation: string, work: () => Promise<T> | T): Promise<T> {
+    this.check(operation);
+    this.#running++;
+    try {
+      if (!this.#opened) await this.#open();
+      return await work();
+    } finally {
+      if (--this.#running === 0) this.#idle?.();
+    }
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  #open(): Promise<void> {
+    return (this.#opening ??= this.#options.open!().then(
+      () => {
+        this.#opened = true;
+      },
+      (error: unknown) => {
+        this.#opening = undefined;
+        throw error;
+      },
+    ));
+  }
+
+  async #close(): Promise<void> {
+    await Promise.resolve(); // so that #closing is set, and new calls are refused, before anything else runs
+    if (this.#running > 0) await this.#untilIdle();
+    const { open, flush, release } = this.#options;
+    if (open !== undefined && !this.#opened) return;
+    try {
+      await flush?.();
+    } finally {
+      await release?.();
+    }
+  }
+
+  async #untilIdle(): Promise<void> {
+    const { clock = systemClock, closeTimeout = 10_000 } = this.#options;
+    const stop = new AbortController();
+    const idle = new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+    await Promise.race([idle, clock.sleep(closeTimeout, stop.signal).catch(() => {})]);
+    stop.abort();
+  }
+}

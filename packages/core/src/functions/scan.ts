@@ -1,0 +1,12 @@
+import type { AnyStorage, EntryInfo, ListOptions } from "../contract/contract.ts";
+
+/** Every entry of a list, page by page. `limit` is the size of a page here. */
+export async function* scan(storage: AnyStorage, options: Omit<ListOptions, "delimiter"> = {}): AsyncGenerator<EntryInfo, void, void> {
+  let { cursor, startAfter } = options;
+  do {
+    const page = await storage.list({ ...options, cursor, startAfter });
+    yield* page.entries;
+    cursor = page.cursor;
+    startAfter = undefined;
+  } while (cursor !== undefined);
+}

@@ -1,0 +1,116 @@
+import type { Clock } from "../contract/clock.ts";
+import { systemClock } from "../contract/clock.ts";
+import type {
+  AnyStorage,
+  BatchOptions,
+  Bytes,
+  CallOptions,
+  Capabilities,
+  ClearOptions,
+  DeleteOptions,
+  Details,
+  Entry,
+  EntryInfo,
+  ListOptions,
+  Operation,
+  Page,
+  PutOptions,
+  Storage,
+} from "../contract/contract.ts";
+import { withExpiry } from "../contract/options.ts";
+
+/**
+ * The shape of a codec: values above, something else below (bytes unless said otherwise), one for one. What it knows of
+ * an entry is what the inner storage knows; `size` is that of the encoded value.
+ */
+export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
+  abstract readonly name: string;
+  readonly inner: readonly AnyStorage[];
+  protected readonly below: Storage<I>;
+  protected readonly clock: Clock;
+
+  constructor(below: Storage<I>, clock: Clock = systemClock) {
+    this.below = below;
+    this.inner = [below];
+    this.clock = clock;
+  }
+
+  /** Throws `invalid-value` where the value has no encoded form. */
+  protected abstract encode(value: V, key: string): I | Promise<I>;
+  /** Throws `corrupt` where nothing encodes to this. */
+  protected abstract decode(value: I, key: string): V | Promise<V>;
+
+  /** The abilities below; values of this kind do not stream. */
+  get capabilities(): Capabilities {
+    const { conditions, ...capabilities } = this.below.capabilities;
+    return { ...capabilities, conditions: conditions.filter((condition) => condition !== "stream"), streams: "none" };
+  }
+
+  async get(key: string, options?: CallOptions): Promise<V | undefined> {
+    const value = await this.below.get(key, options);
+    return value === undefined ? undefined : await this.decode(value, key);
+  }
+
+  async getEntry(key: string, options?: CallOptions): Promise<Entry<V> | undefined> {
+    return await this.#decodeEntry(await this.below.getEntry(key, options));
+  }
+
+  async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
+    const entries = await this.below.getEntries(keys, options);
+    return await Promise.all(entries.map((entry) => this.#decodeEntry(entry)));
+  }
+
+  head(key: string, options?: CallOptions): Promise<EntryInfo | undefined> {
+    return this.below.head(key, options);
+  }
+
+  has(key: string, options?: CallOptions): Promise<boolean> {
+    return this.below.has(key, options);
+  }
+
+  list(options?: ListOptions): Promise<Page> {
+    return this.below.list(options);
+  }
+
+  async put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
+    const settled = withExpiry(options, this.clock);
+    return await this.below.put(key, await this.encode(value, key), settled);
+  }
+
+  delete(key: string, options?: DeleteOptions): Promise<void> {
+    return this.below.delete(key, options);
+  }
+
+  async batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
+    const encoded = operations.map(async (operation): Promise<Operation<I>> => {
+      if (operation.type !== "put") return operation;
+      const settled = withExpiry(operation.options, this.clock);
+      return { type: "put", key: operation.key, value: await this.encode(operation.value, operation.key), options: settled };
+    });
+    await this.below.batch(await Promise.all(encoded), options);
+  }
+
+  clear(options?: ClearOptions): Promise<void> {
+    return this.below.clear(options);
+  }
+
+  flush(options?: CallOptions): Promise<void> {
+    return this.below.flush(options);
+  }
+
+  close(): Promise<void> {
+    return this.below.close();
+  }
+
+  details(): Details {
+    return { options: {}, stats: {} };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #decodeEntry(entry: Entry<I> | undefined): Promise<Entry<V> | undefined> {
+    return entry && { ...entry, value: await this.decode(entry.value, entry.key) };
+  }
+}

@@ -23,6 +23,7 @@ import type {
 } from "../contract/contract.ts";
 import { withExpiries, withExpiry } from "../contract/options.ts";
 import { isByteStorage } from "../functions/is-byte-storage.ts";
+import { rejecting, writing } from "./rejecting.ts";
 
 /**
  * The shape that keeps state or chooses: every operation goes to the inner storage, whose promise is returned itself,

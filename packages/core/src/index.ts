@@ -1,6 +1,7 @@
 export * from "./contract/contract.ts";
 export * from "./contract/bytes.ts";
 export * from "./contract/clock.ts";
+export * from "./contract/format.ts";
 export * from "./contract/keys.ts";
 export * from "./contract/options.ts";
 export * from "./contract/storage-error.ts";

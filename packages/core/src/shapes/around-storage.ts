@@ -135,5 +135,6 @@ const repeatableUnder = (options: PutOptions | DeleteOptions | undefined): Call[
   isConditional(options) ? "without-effect" : "always";
 
 function withSignal<O extends CallOptions>(options: O | undefined, signal: AbortSignal | undefined): O | undefined {
-  return signal === undefined ? options : ({ ...options, signal } as O);
+  if (signal === undefined) return options;
+  return (options === undefined ? { signal } : { ...options, signal }) as O;
 }

@@ -1,1 +1,2 @@
-export {};
+export { retry, RetryStorage } from "./retry.ts";
+export type { RetryOptions } from "./options.ts";

@@ -17,6 +17,7 @@ export * from "./shapes/rejecting.ts";
 export * from "./shapes/rekeyed-storage.ts";
 export * from "./stack.ts";
 export * from "./functions/concurrently.ts";
+export * from "./functions/find-layer.ts";
 export * from "./functions/is-byte-storage.ts";
 export * from "./functions/scan.ts";
 export * from "./functions/copy-value.ts";

@@ -15,10 +15,13 @@ export const systemClock: Clock = {
   sleep: (duration, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error);
-      const deadline = Date.now() + duration;
       let timer: ReturnType<typeof setTimeout>;
+      let remaining = Math.max(duration, 0);
+      // Counted down and not compared with the time of day, which may be set back while somebody sleeps.
       const arm = (): void => {
-        timer = setTimeout(() => (Date.now() >= deadline ? finish() : arm()), Math.min(Math.max(deadline - Date.now(), 0), longestTimer));
+        const slice = Math.min(remaining, longestTimer);
+        remaining -= slice;
+        timer = setTimeout(() => (remaining > 0 ? arm() : finish()), slice);
         if (typeof timer === "object") timer.unref();
       };
       const finish = (): void => {

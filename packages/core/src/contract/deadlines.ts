@@ -41,6 +41,7 @@ export abstract class Deadline {
 /** The calls that began within one step, and so expire together. */
 interface Window {
   readonly startedAt: number;
+  ticksLeft: number;
   readonly controller: AbortController;
   readonly signal: AbortSignal;
   first: Deadline | undefined;
@@ -76,7 +77,8 @@ export class Deadlines {
 
   #open(): Window {
     const controller = new AbortController();
-    const window: Window = { startedAt: this.#clock.now(), controller, signal: controller.signal, first: undefined };
+    const ticksLeft = Math.ceil(this.#limit / this.#step) + 1;
+    const window: Window = { startedAt: this.#clock.now(), ticksLeft, controller, signal: controller.signal, first: undefined };
     this.#windows.push(window);
     if (!this.#ticking) void this.#tick();
     return window;
@@ -87,8 +89,8 @@ export class Deadlines {
     while (this.#windows.length > 0) {
       await this.#clock.sleep(this.#step);
       this.#current = undefined;
-      const now = this.#clock.now();
-      for (const window of this.#windows) if (now >= window.startedAt + this.#step + this.#limit) expire(window);
+      // Ticks are counted, and not the time of day, which may be set forward while calls run.
+      for (const window of this.#windows) if (--window.ticksLeft === 0) expire(window);
       this.#windows = this.#windows.filter((window) => window.first !== undefined);
     }
     this.#ticking = false;

@@ -1,0 +1,132 @@
+import type { Clock } from "../contract/clock.ts";
+import type { Bytes, ByteStorage, Details } from "../contract/contract.ts";
+import { headerOf, missingLayer } from "../contract/format.ts";
+import { StorageError } from "../contract/storage-error.ts";
+import type { Codec } from "../shapes/layer.ts";
+import { MappedStorage } from "../shapes/mapped-storage.ts";
+import { whyNotJson } from "./not-json.ts";
+import type { SchemaInput, SchemaOutput, SchemaResult, StandardSchema } from "./standard-schema.ts";
+import { describeIssues } from "./standard-schema.ts";
+
+export interface CodecOptions {
+  /** @default the clock of the machine */
+  readonly clock?: Clock | undefined;
+}
+
+/** The schema itself where what it gives can be put back, else a sentence that says why not. */
+type Reversible<S extends StandardSchema> =
+  SchemaOutput<S> extends SchemaInput<S>
+    ? unknown
+    : "this schema changes the type of what it checks, so that its values could not be written back";
+
+/**
+ * Keeps values as JSON in UTF-8.
+ *
+ * With a schema, values are checked when they are written (`invalid-value`) and when they are read (`corrupt`), in the
+ * form that JSON gives them: what a `put` accepts, a `get` can give back. A read gives what the schema makes of the value.
+ *
+ * What JSON cannot hold is `invalid-value`, never changed in silence: `undefined`, NaN, infinities, BigInt, circles, Map,
+ * Set and bytes. Properties that are `undefined` or functions are left out, and a Date becomes text, as `JSON.stringify` does.
+ *
+ * ```ts
+ * const users = stack(memoryStorage(), json<User>());
+ * const posts = stack(memoryStorage(), json(z.object({ title: z.string() })));
+ * ```
+ */
+export function json<V = never>(schema: StandardSchema<unknown, NoInfer<V>>, options?: CodecOptions): Codec<V>;
+export function json<V>(schema?: undefined, options?: CodecOptions): Codec<V>;
+export function json<S extends StandardSchema>(schema: S & Reversible<S>, options?: CodecOptions): Codec<SchemaOutput<S>>;
+export function json(schema?: StandardSchema, options?: CodecOptions): Codec<unknown> {
+  return (inner) => new JsonStorage(inner, schema, options);
+}
+
+/** What `json()` makes. */
+export class JsonStorage<V> extends MappedStorage<V> {
+  readonly name = "json";
+  readonly #schema: StandardSchema<unknown, V> | undefined;
+
+  constructor(inner: ByteStorage, schema?: StandardSchema<unknown, V>, { clock }: CodecOptions = {}) {
+    super(inner, clock);
+    if (schema !== undefined && typeof schema?.["~standard"]?.validate !== "function") {
+      throw new StorageError("invalid-option", "json takes a schema that follows Standard Schema, version 1.", { storage: "json" });
+    }
+    this.#schema = schema;
+  }
+
+  protected override encode(value: V, key: string): Bytes | Promise<Bytes> {
+    const text = this.#stringify(value, key);
+    if (this.#schema === undefined) return encoder.encode(text);
+    const result = this.#validate(this.#schema, JSON.parse(text), key);
+    return result instanceof Promise ? result.then((settled) => this.#accept(settled, text, key)) : this.#accept(result, text, key);
+  }
+
+  protected override decode(bytes: Bytes, key: string): V | Promise<V> {
+    const value: unknown = this.#parse(bytes, key);
+    if (this.#schema === undefined) return value as V;
+    const result = this.#validate(this.#schema, value, key);
+    return result instanceof Promise ? result.then((settled) => this.#give(settled, key)) : this.#give(result, key);
+  }
+
+  override details(): Details {
+    const schema = this.#schema?.["~standard"].vendor;
+    return { options: schema === undefined ? {} : { schema }, stats: {} };
+  }
+
+  #stringify(value: V, key: string): string {
+    let text: string | undefined;
+    let cause: unknown;
+    try {
+      text = JSON.stringify(value);
+    } catch (error) {
+      cause = error;
+    }
+    const problem = text === undefined || isSuspicious(text) ? whyNotJson(value) : undefined;
+    if (text !== undefined && problem === undefined) return text;
+    const message = `JSON cannot hold this value: ${problem ?? "it has no JSON form"}.`;
+    throw new StorageError("invalid-value", message, { storage: this.name, key, cause });
+  }
+
+  #parse(bytes: Bytes, key: string): unknown {
+    try {
+      return JSON.parse(decoder.decode(bytes));
+    } catch {
+      // The cause is left out: it quotes the value.
+      const header = headerOf(bytes);
+      if (header !== undefined) throw missingLayer(header, { storage: this.name, key });
+      throw new StorageError("corrupt", `The ${bytes.byteLength} bytes that are stored are not JSON in UTF-8.`, {
+        storage: this.name,
+        key,
+      });
+    }
+  }
+
+  #validate(schema: StandardSchema<unknown, V>, value: unknown, key: string): SchemaResult<V> | Promise<SchemaResult<V>> {
+    const failed = (cause: unknown): never => {
+      throw new StorageError("internal", "The schema failed instead of checking the value.", { storage: this.name, key, cause });
+    };
+    try {
+      const result = schema["~standard"].validate(value);
+      return result instanceof Promise ? result.catch(failed) : result;
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  #accept({ issues }: SchemaResult<V>, text: string, key: string): Bytes {
+    if (issues === undefined) return encoder.encode(text);
+    const message = `The value, as JSON keeps it, does not fit the schema: ${describeIssues(issues)}.`;
+    throw new StorageError("invalid-value", message, { storage: this.name, key });
+  }
+
+  #give(result: SchemaResult<V>, key: string): V {
+    if (result.issues === undefined) return result.value;
+    const message = `The value that is stored does not fit the schema: ${describeIssues(result.issues)}.`;
+    throw new StorageError("corrupt", message, { storage: this.name, key });
+  }
+}
+
+/** Whether a value may hide in the text that JSON changed in silence: NaN becomes null, a Map {} and bytes {"0":1}. */
+const isSuspicious = (text: string): boolean => text.includes("null") || text.includes("{}") || text.includes('{"0":');
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });

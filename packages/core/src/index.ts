@@ -27,3 +27,7 @@ export * from "./functions/find-layer.ts";
 export * from "./functions/is-byte-storage.ts";
 export * from "./functions/scan.ts";
 export * from "./functions/copy-value.ts";
+export * from "./plugin/check-options.ts";
+export * from "./plugin/nearest-name.ts";
+export * from "./plugin/option.ts";
+export * from "./plugin/plugin.ts";

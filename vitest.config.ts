@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 
+// Tests run from the sources of every package, without a build.
 const conditions = ["@stowage/source", "module", "node", "development|production"];
 
 export default defineConfig({
@@ -7,6 +8,11 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: ["@stowage/source", "node"] } },
   test: {
     include: ["{packages,examples,tools}/**/*.test.ts"],
+    typecheck: {
+      enabled: true,
+      include: ["{packages,examples,tools}/**/*.test-d.ts"],
+      tsconfig: "./tsconfig.json",
+    },
     testTimeout: 30_000,
   },
 });

@@ -1,4 +1,4 @@
-import { cancelSource, checkSource, concatBytes, copyBytes, readSource, resolveRange, streamOf } from "../contract/bytes.ts";
+import { cancelSource, checkSource, concatBytes, readSource, resolveRange, streamOf } from "../contract/bytes.ts";
 import type { ByteSource, Bytes, ByteStorage, Entry, EntryInfo, PutOptions, ReadOptions, WriteOptions } from "../contract/contract.ts";
 import { checkKey } from "../contract/keys.ts";
 import { checkPutOptions, checkReadOptions, refuseAbility } from "../contract/options.ts";
@@ -20,27 +20,29 @@ export abstract class BaseByteStorage extends BaseStorage<Bytes> implements Byte
     if (options?.ifMatch !== undefined && entry?.etag !== options.ifMatch) throw otherVersion("read", this.name, key);
     if (entry === undefined) return undefined;
     const { start, end } = resolveRange(entry.value.byteLength, options?.start, options?.end);
-    return { ...entry, size: entry.value.byteLength, value: streamOf(entry.value.slice(start, end)) };
+    const size = entry.value.byteLength;
+    const part = end - start === size ? entry.value : entry.value.slice(start, end);
+    return { ...entry, size, value: streamOf(part, options?.signal) };
   }
 
   async write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
-    checkSource(source, this.name, key);
     const { size, ...putOptions } = options;
     try {
+      checkSource(source, this.name, key);
       checkKey(key, "write", this.name);
-      checkPutOptions(putOptions, this, "write");
+      checkPutOptions(options, this, "write");
       if (this.capabilities.streams === "none") refuseAbility("write", this, "write");
       options.signal?.throwIfAborted();
     } catch (error) {
       cancelSource(source, error);
       throw error;
     }
-    const chunks: Bytes[] = [];
+    const chunks: Uint8Array[] = [];
     let received = 0;
     for await (const chunk of readSource(source, options.signal)) {
       received += chunk.byteLength;
       if (size !== undefined && received > size) throw wrongSize(size, "more", this.name, key);
-      chunks.push(copyBytes(chunk));
+      chunks.push(chunk);
     }
     if (size !== undefined && received < size) throw wrongSize(size, String(received), this.name, key);
     return await this.put(key, concatBytes(chunks), putOptions);

@@ -14,6 +14,7 @@ import type {
   PutOptions,
   Storage,
 } from "../contract/contract.ts";
+import { checkKey } from "../contract/keys.ts";
 import { checkBatch } from "../contract/options.ts";
 import type { Failure } from "../contract/storage-error.ts";
 import { StorageError } from "../contract/storage-error.ts";
@@ -48,6 +49,8 @@ export abstract class BaseStorage<V> implements Storage<V> {
   }
 
   async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
+    options?.signal?.throwIfAborted();
+    for (const key of keys) checkKey(key, "getEntries", this.name);
     const entries: (Entry<V> | undefined)[] = Array.from({ length: keys.length });
     await forEachConcurrently(keys, concurrency, async (key, index) => {
       entries[index] = await this.getEntry(key, options);
@@ -55,10 +58,12 @@ export abstract class BaseStorage<V> implements Storage<V> {
     return entries;
   }
 
-  /** Operations on different keys run at once, those on one key in their order. */
+  /** Operations on different keys run at once, those on one key in their order. A backend that can do atomic ones overrides it. */
   async batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     checkBatch(operations, options, this);
+    if (options?.atomic === true)
+      throw new StorageError("internal", "A backend with atomic batches must override batch.", { storage: this.name });
     const byKey = Map.groupBy(operations.entries(), ([, operation]) => operation.key);
     const failures: Failure[] = [];
     await forEachConcurrently(byKey.values(), concurrency, async (steps) => {

@@ -1,5 +1,6 @@
 import type { Clock } from "../contract/clock.ts";
 import { systemClock } from "../contract/clock.ts";
+import { untilAborted } from "../contract/bytes.ts";
 import { StorageError } from "../contract/storage-error.ts";
 
 export interface LifecycleOptions {
@@ -22,6 +23,8 @@ export class Lifecycle {
   #opening: Promise<void> | undefined;
   #opened: boolean;
   #closing: Promise<void> | undefined;
+  /** Closed although a call still ran. */
+  #abandoned = false;
   #running = 0;
   #idle: (() => void) | undefined;
 
@@ -44,12 +47,14 @@ export class Lifecycle {
     });
   }
 
-  /** Runs one call between open and close. */
-  async run<T>(operation: string, work: () => Promise<T> | T): Promise<T> {
+  /** Runs one call between open and close. The signal ends the wait for the open; after that it is up to `work`. */
+  async run<T>(operation: string, work: () => Promise<T> | T, signal?: AbortSignal): Promise<T> {
     this.check(operation);
+    signal?.throwIfAborted();
     this.#running++;
     try {
-      if (!this.#opened) await this.#open();
+      if (!this.#opened) await untilAborted(this.#open(), signal);
+      if (this.#abandoned) this.check(operation);
       return await work();
     } finally {
       if (--this.#running === 0) this.#idle?.();
@@ -75,13 +80,15 @@ export class Lifecycle {
   async #close(): Promise<void> {
     await Promise.resolve(); // so that #closing is set, and new calls are refused, before anything else runs
     if (this.#running > 0) await this.#untilIdle();
-    const { open, flush, release } = this.#options;
-    if (open !== undefined && !this.#opened) return;
-    try {
-      await flush?.();
-    } finally {
-      await release?.();
+    this.#abandoned = this.#running > 0;
+    const { flush, release } = this.#options;
+    if (!this.#opened) {
+      this.#opening?.then(release).catch(() => {}); // an open that ends after the close leaves nothing behind
+      return;
     }
+    const failures: unknown[] = [];
+    for (const step of [flush, release]) await step?.().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   }
 
   async #untilIdle(): Promise<void> {

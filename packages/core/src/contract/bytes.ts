@@ -43,14 +43,18 @@ export function resolveRange(size: number, start = 0, end: number = size): { rea
   return { start: first, end: Math.max(first, last) };
 }
 
-/** A stream of one value. */
-export function streamOf(value: Bytes): ReadableStream<Bytes> {
-  return new ReadableStream<Bytes>({
-    start(controller) {
-      if (value.byteLength > 0) controller.enqueue(value);
-      controller.close();
+/** A stream of one value, which ends with the signal's reason when that is aborted before the value was taken. */
+export function streamOf(value: Bytes, signal?: AbortSignal): ReadableStream<Bytes> {
+  return new ReadableStream<Bytes>(
+    {
+      pull(controller) {
+        if (signal?.aborted === true) return controller.error(signal.reason);
+        if (value.byteLength > 0) controller.enqueue(value);
+        controller.close();
+      },
     },
-  });
+    { highWaterMark: 0 },
+  );
 }
 
 /** Whether a source can be opened more than once. */
@@ -63,13 +67,15 @@ export function checkSource(source: unknown, storage: string, key?: string): ass
   const streamed =
     typeof source === "function" ||
     source instanceof Blob ||
-    (typeof source === "object" && source !== null && (Symbol.asyncIterator in source || "getReader" in source));
-  if (streamed) return;
-  throw new StorageError(
-    "invalid-value",
-    `write takes a stream, an async iterable, a Blob or a function that makes one, got ${describe(source)}.`,
-    { operation: "write", storage, key },
-  );
+    (typeof source === "object" && source !== null && (isStream(source) || isIterable(source)));
+  if (!streamed) throw notASource(source, storage, key);
+  if (isStream(source) && source.locked) {
+    throw new StorageError("invalid-value", "write takes a stream that nobody else reads; this one is locked.", {
+      operation: "write",
+      storage,
+      key,
+    });
+  }
 }
 
 /**
@@ -77,14 +83,17 @@ export function checkSource(source: unknown, storage: string, key?: string): ass
  * signal is aborted, also while the source hangs. Whoever never starts reading calls `cancelSource`.
  */
 export async function* readSource(source: ByteSource, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
-  signal?.throwIfAborted();
+  if (signal?.aborted === true) {
+    cancelSource(source, signal.reason);
+    throw signal.reason;
+  }
   const iterator = openSource(source);
-  const aborted = signal === undefined ? undefined : whenAborted(signal);
+  const race = signal === undefined ? undefined : new AbortRace(signal);
   let finished = false;
   try {
     for (;;) {
       const next = iterator.next();
-      const step = await (aborted === undefined ? next : Promise.race([next, aborted.promise]));
+      const step = await (race === undefined ? next : race.run(next));
       if (step.done === true) {
         finished = true;
         return;
@@ -97,19 +106,21 @@ export async function* readSource(source: ByteSource, signal?: AbortSignal): Asy
       yield step.value;
     }
   } finally {
-    aborted?.dispose();
-    if (!finished) stop(iterator, signal?.reason);
+    race?.dispose();
+    if (!finished) stopSource(iterator, signal?.reason);
   }
 }
 
-/** Tells a source that nobody will read it. What it answers is not waited for. */
+/** Tells a source that nobody will read it. What it answers is not waited for. Takes anything, so that a refused one can be let go. */
 export function cancelSource(source: ByteSource, reason?: unknown): void {
-  if (typeof source === "function" || source instanceof Blob) return;
-  if (source instanceof ReadableStream) {
+  if (typeof source !== "object" || source === null || source instanceof Blob) return;
+  if (isStream(source)) {
     if (!source.locked) source.cancel(reason).catch(ignore);
     return;
   }
-  stop(source[Symbol.asyncIterator](), reason);
+  // A stream of Node holds its file or socket before it is iterated, and only `destroy` lets go of it then.
+  if ("destroy" in source && typeof source.destroy === "function") source.destroy();
+  else if (isIterable(source)) stopSource(source[Symbol.asyncIterator](), reason);
 }
 
 /** A signal as a promise that rejects with its reason, to race against; `dispose` frees the listener. */
@@ -124,27 +135,73 @@ export function whenAborted(signal: AbortSignal): { readonly promise: Promise<ne
   return { promise, dispose: () => signal.removeEventListener("abort", abort) };
 }
 
-interface ChunkIterator {
-  next(): Promise<IteratorResult<Uint8Array, unknown>>;
+/** What gives the chunks of an open source. */
+export interface ChunkIterator {
+  next(): Promise<IteratorResult<Bytes, unknown>>;
   return?(value?: unknown): Promise<unknown>;
 }
 
-function openSource(source: ByteSource): ChunkIterator {
+/** Opens a source. Whoever does not read it to its end calls `stopSource`. */
+export function openSource(source: ByteSource): ChunkIterator {
   const opened = typeof source === "function" ? source() : source instanceof Blob ? (source.stream() as ReadableStream<Bytes>) : source;
-  if (!(opened instanceof ReadableStream)) return opened[Symbol.asyncIterator]();
-  const reader = opened.getReader();
-  return {
-    next: () => reader.read() as Promise<IteratorResult<Uint8Array, unknown>>,
-    return: (reason) => reader.cancel(reason),
-  };
+  if (typeof opened !== "object" || opened === null) throw notASource(opened);
+  if (isStream(opened)) {
+    const reader = opened.getReader();
+    return { next: () => reader.read() as Promise<IteratorResult<Bytes, unknown>>, return: (reason) => reader.cancel(reason) };
+  }
+  if (isIterable(opened)) return opened[Symbol.asyncIterator]();
+  throw notASource(opened);
 }
 
-function stop(iterator: ChunkIterator, reason: unknown): void {
+/** Lets go of an open source before its end. What it answers is not waited for. */
+export function stopSource(iterator: ChunkIterator, reason?: unknown): void {
   try {
     iterator.return?.(reason)?.catch(ignore);
   } catch {
     // A source that fails while it is cancelled has nothing more to tell.
   }
+}
+
+/** A promise, or the signal's reason where that comes first. The promise itself goes on, and its failure is nobody's then. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  const race = new AbortRace(signal);
+  return race.run(promise).finally(() => race.dispose());
+}
+
+/** Races one promise after the other with a signal, and leaves nothing behind for each of them. */
+class AbortRace {
+  readonly #signal: AbortSignal;
+  #reject: (reason: unknown) => void = ignore;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener("abort", this, { once: true });
+  }
+
+  run<T>(promise: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#reject = reject;
+      promise.then(resolve, reject);
+      if (this.#signal.aborted) this.handleEvent();
+    });
+  }
+
+  handleEvent(): void {
+    this.#reject(this.#signal.reason);
+  }
+
+  dispose(): void {
+    this.#signal.removeEventListener("abort", this);
+  }
+}
+
+const isStream = (source: object): source is ReadableStream<Bytes> => "getReader" in source;
+const isIterable = (source: object): source is AsyncIterable<Bytes> => Symbol.asyncIterator in source;
+
+function notASource(source: unknown, storage?: string, key?: string): StorageError {
+  const message = `write takes a stream, an async iterable, a Blob or a function that makes one, got ${describe(source)}.`;
+  return new StorageError("invalid-value", message, { operation: "write", storage, key });
 }
 
 const ignore = (): void => {};

@@ -9,7 +9,10 @@ export interface Clock {
 /** The longest delay that `setTimeout` keeps; a longer one would fire at once. */
 const longestTimer = 2 ** 31 - 1;
 
-/** The time of the machine. Its timers do not keep the process alive. */
+/**
+ * The time of the machine. Whoever sleeps keeps the process alive, as a call that waits for another attempt must; work
+ * in the background gives its sleep a signal and aborts it on `close`.
+ */
 export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: (duration, signal) =>
@@ -22,7 +25,6 @@ export const systemClock: Clock = {
         const slice = Math.min(remaining, longestTimer);
         remaining -= slice;
         timer = setTimeout(() => (remaining > 0 ? arm() : finish()), slice);
-        if (typeof timer === "object") timer.unref();
       };
       const finish = (): void => {
         signal?.removeEventListener("abort", abort);

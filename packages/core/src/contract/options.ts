@@ -10,6 +10,7 @@ import type {
   OperationName,
   PutOptions,
   ReadOptions,
+  WriteOptions,
 } from "./contract.ts";
 import { StorageError } from "./storage-error.ts";
 
@@ -27,12 +28,12 @@ export function withExpiry<O extends Omit<PutOptions, "signal">>(options: O, clo
 export function withExpiry<O extends Omit<PutOptions, "signal">>(options: O | undefined, clock: Clock): O | undefined;
 export function withExpiry<O extends Omit<PutOptions, "signal">>(options: O | undefined, clock: Clock = systemClock): O | undefined {
   if (options === undefined || (options.ttl === undefined && options.expiresAt === undefined)) return options;
-  const { ttl, expiresAt, ...rest } = options;
-  if (ttl === undefined) {
-    checkTime("expiresAt", expiresAt);
+  if (options.ttl === undefined) {
+    checkTime("expiresAt", options.expiresAt);
     return options;
   }
-  if (expiresAt !== undefined) throw new StorageError("invalid-option", eitherTtlOrExpiresAt);
+  if (options.expiresAt !== undefined) throw new StorageError("invalid-option", eitherTtlOrExpiresAt);
+  const { ttl, ...rest } = options;
   checkTime("ttl", ttl);
   return { ...rest, expiresAt: clock.now() + ttl } as O;
 }
@@ -47,15 +48,16 @@ export function withExpiries<V>(operations: readonly Operation<V>[], clock: Cloc
   );
 }
 
-/** Refuses put options that make no sense, and with `unsupported` those that the storage's `capabilities` do not name. */
+/** Refuses options of a put or a write that make no sense, and with `unsupported` those that the storage's `capabilities` do not name. */
 export function checkPutOptions(
-  options: Omit<PutOptions, "signal"> | undefined,
+  options: Omit<WriteOptions, "signal"> | undefined,
   storage: Refusing,
   operation: "put" | "write" | "batch",
 ): void {
   if (options === undefined) return;
-  const { ttl, expiresAt, metadata, ifMatch, ifNoneMatch } = options;
+  const { ttl, expiresAt, metadata, ifMatch, ifNoneMatch, size } = options;
   const refuse = (message: string): never => refuseOption(message, storage, operation);
+  if (size !== undefined && !(Number.isInteger(size) && size >= 0)) refuse("size must be a whole number of bytes.");
   if (ttl !== undefined || expiresAt !== undefined) {
     if (ttl !== undefined && expiresAt !== undefined) refuse(eitherTtlOrExpiresAt);
     if (ttl !== undefined) checkTime("ttl", ttl);
@@ -63,7 +65,7 @@ export function checkPutOptions(
     if (storage.capabilities.ttl === false) refuseAbility("ttl and expiresAt", storage, operation);
   }
   if (metadata !== undefined) {
-    if (typeof metadata !== "object" || metadata === null) refuse("metadata must be an object of strings.");
+    if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) refuse("metadata must be an object of strings.");
     for (const [name, text] of Object.entries(metadata)) {
       if (!metadataName.test(name)) refuse("Names of metadata must be lower-case ASCII words.");
       if (typeof text !== "string" || !text.isWellFormed()) refuse("Values of metadata must be well-formed strings.");
@@ -107,7 +109,7 @@ export function checkListOptions(options: ListOptions | undefined, storage: Refu
   const { prefix, delimiter, startAfter, cursor, limit } = options;
   if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1)) refuse("limit must be a whole number of at least 1.");
   for (const [name, text] of Object.entries({ prefix, delimiter, startAfter, cursor })) {
-    if (text !== undefined && typeof text !== "string") refuse(`${name} must be a string.`);
+    if (text !== undefined && !(typeof text === "string" && text.isWellFormed())) refuse(`${name} must be a well-formed string.`);
   }
   if (delimiter === "") refuse("delimiter must not be empty.");
   if (cursor !== undefined && startAfter !== undefined) refuse("Give either cursor or startAfter, not both.");

@@ -14,9 +14,10 @@ function inspect(value: unknown, path: string, above: Set<object>): string | und
     case "number":
       return Number.isFinite(value) ? undefined : `${at} ${value}`;
     case "undefined":
+      return `${at} undefined`;
     case "function":
     case "symbol":
-      return `${at} ${typeof value === "undefined" ? "undefined" : `a ${typeof value}`}`;
+      return `${at} a ${typeof value}`;
     case "bigint":
       return hasToJson(BigInt.prototype) ? undefined : `${at} a bigint`;
     case "object":

@@ -3,9 +3,7 @@ import { StorageError } from "./storage-error.ts";
 
 /** A copy that owns its memory, as a plain `Uint8Array`, of any `Uint8Array` or `Buffer`. */
 export function copyBytes(value: Uint8Array): Bytes {
-  const copy = new Uint8Array(value.byteLength);
-  copy.set(value);
-  return copy;
+  return new Uint8Array(value);
 }
 
 /** The value itself where it is already a plain `Uint8Array` that owns all of its memory, else a copy. */
@@ -119,7 +117,7 @@ export function cancelSource(source: ByteSource, reason?: unknown): void {
     return;
   }
   // A stream of Node holds its file or socket before it is iterated, and only `destroy` lets go of it then.
-  if ("destroy" in source && typeof source.destroy === "function") source.destroy();
+  if (isDestroyable(source)) source.destroy();
   else if (isIterable(source)) stopSource(source[Symbol.asyncIterator](), reason);
 }
 
@@ -197,6 +195,7 @@ class AbortRace {
 }
 
 const isStream = (source: object): source is ReadableStream<Bytes> => "getReader" in source;
+const isDestroyable = (source: object): source is { destroy(): unknown } => "destroy" in source && typeof source.destroy === "function";
 const isIterable = (source: object): source is AsyncIterable<Bytes> => Symbol.asyncIterator in source;
 
 function notASource(source: unknown, storage?: string, key?: string): StorageError {

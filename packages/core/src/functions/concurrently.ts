@@ -8,23 +8,27 @@ export async function forEachConcurrently<T>(
   work: (item: T, index: number) => Promise<void>,
 ): Promise<void> {
   const running = new Set<Promise<void>>();
-  let failed = false;
-  let failure: unknown;
+  const failures: unknown[] = [];
+  let freed: (() => void) | undefined;
   let index = 0;
   try {
     for await (const item of items) {
       const task: Promise<void> = work(item, index++)
-        .catch((error: unknown) => {
-          if (!failed) failure = error;
-          failed = true;
-        })
-        .finally(() => running.delete(task));
+        .catch((error: unknown) => void failures.push(error))
+        .finally(() => {
+          running.delete(task);
+          freed?.();
+        });
       running.add(task);
-      if (running.size >= limit) await Promise.race(running);
-      if (failed) break;
+      if (running.size >= limit) {
+        await new Promise<void>((resolve) => {
+          freed = resolve;
+        });
+      }
+      if (failures.length > 0) break;
     }
   } finally {
     await Promise.all(running);
   }
-  if (failed) throw failure;
+  if (failures.length > 0) throw failures[0];
 }

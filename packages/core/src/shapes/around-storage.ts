@@ -1,4 +1,4 @@
-import { isRepeatable } from "../contract/bytes.ts";
+import { cancelSource, isRepeatable } from "../contract/bytes.ts";
 import type {
   BatchOptions,
   ByteSource,
@@ -17,6 +17,7 @@ import type {
   WriteOptions,
 } from "../contract/contract.ts";
 import { isConditional, withExpiries, withExpiry } from "../contract/options.ts";
+import { StorageError } from "../contract/storage-error.ts";
 import { ForwardingStorage } from "./forwarding-storage.ts";
 import { rejecting, writing } from "./rejecting.ts";
 
@@ -56,40 +57,40 @@ export abstract class AroundStorage<V> extends ForwardingStorage<V> {
   }
 
   override get(key: string, options?: CallOptions): Promise<V | undefined> {
-    return this.around(reading("get", key, options), (signal) => this.below.get(key, withSignal(options, signal)));
+    return this.#send(reading("get", key, options), (signal) => this.below.get(key, withSignal(options, signal)));
   }
 
   override getEntry(key: string, options?: CallOptions): Promise<Entry<V> | undefined> {
-    return this.around(reading("getEntry", key, options), (signal) => this.below.getEntry(key, withSignal(options, signal)));
+    return this.#send(reading("getEntry", key, options), (signal) => this.below.getEntry(key, withSignal(options, signal)));
   }
 
   override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
-    return this.around(reading("getEntries", undefined, options), (signal) => this.below.getEntries(keys, withSignal(options, signal)));
+    return this.#send(reading("getEntries", undefined, options), (signal) => this.below.getEntries(keys, withSignal(options, signal)));
   }
 
   override head(key: string, options?: CallOptions): Promise<EntryInfo | undefined> {
-    return this.around(reading("head", key, options), (signal) => this.below.head(key, withSignal(options, signal)));
+    return this.#send(reading("head", key, options), (signal) => this.below.head(key, withSignal(options, signal)));
   }
 
   override has(key: string, options?: CallOptions): Promise<boolean> {
-    return this.around(reading("has", key, options), (signal) => this.below.has(key, withSignal(options, signal)));
+    return this.#send(reading("has", key, options), (signal) => this.below.has(key, withSignal(options, signal)));
   }
 
   override list(options?: ListOptions): Promise<Page> {
-    return this.around(reading("list", undefined, options), (signal) => this.below.list(withSignal(options, signal)));
+    return this.#send(reading("list", undefined, options), (signal) => this.below.list(withSignal(options, signal)));
   }
 
   override put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
     return rejecting(() => {
       const settled = withExpiry(options, this.clock);
       const call: Call = { operation: "put", key, options: settled, repeatable: repeatableUnder(settled) };
-      return this.around(call, (signal) => this.below.put(key, value, withSignal(settled, signal)));
+      return this.#send(call, (signal) => this.below.put(key, value, withSignal(settled, signal)));
     });
   }
 
   override delete(key: string, options?: DeleteOptions): Promise<void> {
     const call: Call = { operation: "delete", key, options, repeatable: repeatableUnder(options) };
-    return this.around(call, (signal) => this.below.delete(key, withSignal(options, signal)));
+    return this.#send(call, (signal) => this.below.delete(key, withSignal(options, signal)));
   }
 
   override batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
@@ -97,18 +98,18 @@ export abstract class AroundStorage<V> extends ForwardingStorage<V> {
       const settled = withExpiries(operations, this.clock);
       const conditional = settled.some((operation) => isConditional(operation.options));
       const call: Call = { operation: "batch", key: undefined, options, repeatable: conditional ? "without-effect" : "always" };
-      return this.around(call, (signal) => this.below.batch(settled, withSignal(options, signal)));
+      return this.#send(call, (signal) => this.below.batch(settled, withSignal(options, signal)));
     });
   }
 
   override clear(options?: ClearOptions): Promise<void> {
-    return this.around(reading("clear", undefined, options), (signal) => this.below.clear(withSignal(options, signal)));
+    return this.#send(reading("clear", undefined, options), (signal) => this.below.clear(withSignal(options, signal)));
   }
 
   override read(key: string, options?: ReadOptions): Promise<StreamEntry | undefined> {
     const call = reading("read", key, options);
     const again = (other: ReadOptions): Promise<StreamEntry | undefined> => this.belowBytes.read(key, other);
-    const entry = this.around(call, (signal) => again(withSignal(options, signal) ?? {}));
+    const entry = this.#send(call, (signal) => again(withSignal(options, signal) ?? {}));
     return entry.then((found) => found && this.aroundStream(call, found, again));
   }
 
@@ -117,12 +118,34 @@ export abstract class AroundStorage<V> extends ForwardingStorage<V> {
       const settled = withExpiry(options, this.clock);
       const repeatable = isRepeatable(source) ? repeatableUnder(settled) : "never";
       const call: Call = { operation: "write", key, options: settled, repeatable };
-      return this.around(call, (signal) => this.belowBytes.write(key, source, withSignal(settled, signal)));
+      let sent = false;
+      let dropped = false;
+      const written = this.#send(call, (signal) => {
+        if (dropped)
+          return Promise.reject(new StorageError("internal", "The write was answered before it was sent.", { operation: "write", key }));
+        sent = true;
+        return this.belowBytes.write(key, source, withSignal(settled, signal));
+      });
+      // The source is let go by whoever is below once it was sent there, else here.
+      const drop = (reason?: unknown): void => {
+        dropped = !sent;
+        if (dropped) cancelSource(source, reason);
+      };
+      written.then(() => drop(), drop);
+      return written;
     });
   }
 
   override flush(options?: CallOptions): Promise<void> {
-    return this.around(reading("flush", undefined, options), (signal) => this.below.flush(withSignal(options, signal)));
+    return this.#send(reading("flush", undefined, options), (signal) => this.below.flush(withSignal(options, signal)));
+  }
+
+  #send<T>(call: Call, next: Next<T>): Promise<T> {
+    try {
+      return this.around(call, next);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 }
 

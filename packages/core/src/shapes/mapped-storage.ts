@@ -18,6 +18,7 @@ import type {
   Storage,
 } from "../contract/contract.ts";
 import { withExpiry } from "../contract/options.ts";
+import { preparedBatch } from "./prepared-batch.ts";
 
 /**
  * The shape of a codec: values above, something else below (bytes unless said otherwise), one for one. What it knows of
@@ -48,7 +49,7 @@ export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
 
   async get(key: string, options?: CallOptions): Promise<V | undefined> {
     const value = await this.below.get(key, options);
-    return value === undefined ? undefined : await this.decode(value, key);
+    return value === undefined ? undefined : this.decode(value, key); // not awaited here: a synchronous codec costs no step more
   }
 
   async getEntry(key: string, options?: CallOptions): Promise<Entry<V> | undefined> {
@@ -74,20 +75,16 @@ export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
 
   async put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
     const settled = withExpiry(options, this.clock);
-    return await this.below.put(key, await this.encode(value, key), settled);
+    const encoded = this.encode(value, key);
+    return this.below.put(key, encoded instanceof Promise ? await encoded : encoded, settled);
   }
 
   delete(key: string, options?: DeleteOptions): Promise<void> {
     return this.below.delete(key, options);
   }
 
-  async batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
-    const encoded = operations.map(async (operation): Promise<Operation<I>> => {
-      if (operation.type !== "put") return operation;
-      const settled = withExpiry(operation.options, this.clock);
-      return { type: "put", key: operation.key, value: await this.encode(operation.value, operation.key), options: settled };
-    });
-    await this.below.batch(await Promise.all(encoded), options);
+  batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
+    return preparedBatch(this.name, this.below, operations, options, (operation) => this.#encodeOperation(operation));
   }
 
   clear(options?: ClearOptions): Promise<void> {
@@ -108,6 +105,12 @@ export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #encodeOperation(operation: Operation<V>): Promise<Operation<I>> {
+    if (operation.type !== "put") return operation;
+    const { key, value, options } = operation;
+    return { type: "put", key, value: await this.encode(value, key), options: withExpiry(options, this.clock) };
   }
 
   async #decodeEntry(entry: Entry<I> | undefined): Promise<Entry<V> | undefined> {

@@ -6,7 +6,7 @@ export function rejecting<T>(call: () => Promise<T>): Promise<T> {
   try {
     return call();
   } catch (error) {
-    return Promise.reject(error as Error);
+    return Promise.reject(error);
   }
 }
 
@@ -16,6 +16,6 @@ export function writing<T>(source: ByteSource, call: () => Promise<T>): Promise<
     return call();
   } catch (error) {
     cancelSource(source, error);
-    return Promise.reject(error as Error);
+    return Promise.reject(error);
   }
 }

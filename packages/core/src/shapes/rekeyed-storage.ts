@@ -9,12 +9,15 @@ import type {
   EntryInfo,
   ListOptions,
   Operation,
+  OperationName,
   Page,
   PutOptions,
   ReadOptions,
   WriteOptions,
 } from "../contract/contract.ts";
+import { withExpiries } from "../contract/options.ts";
 import { ForwardingStorage } from "./forwarding-storage.ts";
+import { preparedBatch } from "./prepared-batch.ts";
 import { rejecting, writing } from "./rejecting.ts";
 
 /**
@@ -22,25 +25,25 @@ import { rejecting, writing } from "./rejecting.ts";
  * `capabilities`. `inner` keys that `fromInner` does not know are not part of this storage.
  */
 export abstract class RekeyedStorage<V> extends ForwardingStorage<V> {
-  /** The inner key. Throws `invalid-key` for what is not a key. */
-  protected abstract toInner(key: string): string;
+  /** The inner key. Throws `invalid-key` for what is not a key; `operation` is for that error. */
+  protected abstract toInner(key: string, operation: OperationName): string;
   /** The key of an inner key, or `undefined` where it is none of ours. Also takes the rolled-up prefixes of a list. */
   protected abstract fromInner(key: string): string | undefined;
-  /** The inner prefix that covers every key under `prefix`; the empty prefix covers all of ours. */
+  /** The inner prefix that covers every key under `prefix`; the empty prefix covers all of ours. Also takes the place where a list starts. */
   protected abstract prefixToInner(prefix: string): string;
 
   override get(key: string, options?: CallOptions): Promise<V | undefined> {
-    return rejecting(() => super.get(this.toInner(key), options));
+    return rejecting(() => super.get(this.toInner(key, "get"), options));
   }
 
   override getEntry(key: string, options?: CallOptions): Promise<Entry<V> | undefined> {
-    return rejecting(() => super.getEntry(this.toInner(key), options).then((entry) => entry && { ...entry, key }));
+    return rejecting(() => super.getEntry(this.toInner(key, "getEntry"), options).then((entry) => entry && { ...entry, key }));
   }
 
   override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
     return rejecting(async () => {
       const entries = await super.getEntries(
-        keys.map((key) => this.toInner(key)),
+        keys.map((key) => this.toInner(key, "getEntries")),
         options,
       );
       return entries.map((entry, index) => entry && { ...entry, key: keys[index] as string });
@@ -48,11 +51,11 @@ export abstract class RekeyedStorage<V> extends ForwardingStorage<V> {
   }
 
   override head(key: string, options?: CallOptions): Promise<EntryInfo | undefined> {
-    return rejecting(() => super.head(this.toInner(key), options).then((info) => info && { ...info, key }));
+    return rejecting(() => super.head(this.toInner(key, "head"), options).then((info) => info && { ...info, key }));
   }
 
   override has(key: string, options?: CallOptions): Promise<boolean> {
-    return rejecting(() => super.has(this.toInner(key), options));
+    return rejecting(() => super.has(this.toInner(key, "has"), options));
   }
 
   override async list(options: ListOptions = {}): Promise<Page> {
@@ -72,20 +75,21 @@ export abstract class RekeyedStorage<V> extends ForwardingStorage<V> {
   }
 
   override put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
-    return rejecting(() => super.put(this.toInner(key), value, options).then((info) => ({ ...info, key })));
+    return rejecting(() => super.put(this.toInner(key, "put"), value, options).then((info) => ({ ...info, key })));
   }
 
   override delete(key: string, options?: DeleteOptions): Promise<void> {
-    return rejecting(() => super.delete(this.toInner(key), options));
+    return rejecting(() => super.delete(this.toInner(key, "delete"), options));
   }
 
   override batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
-    return rejecting(() =>
-      super.batch(
-        operations.map((operation) => ({ ...operation, key: this.toInner(operation.key) })),
-        options,
-      ),
-    );
+    return rejecting(() => {
+      const settled = withExpiries(operations, this.clock);
+      return preparedBatch(this.name, this.below, settled, options, (operation) => ({
+        ...operation,
+        key: this.toInner(operation.key, "batch"),
+      }));
+    });
   }
 
   override clear(options: ClearOptions = {}): Promise<void> {
@@ -93,10 +97,10 @@ export abstract class RekeyedStorage<V> extends ForwardingStorage<V> {
   }
 
   override read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
-    return rejecting(() => super.read(this.toInner(key), options).then((entry) => entry && { ...entry, key }));
+    return rejecting(() => super.read(this.toInner(key, "read"), options).then((entry) => entry && { ...entry, key }));
   }
 
   override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
-    return writing(source, () => super.write(this.toInner(key), source, options).then((info) => ({ ...info, key })));
+    return writing(source, () => super.write(this.toInner(key, "write"), source, options).then((info) => ({ ...info, key })));
   }
 }

@@ -1,0 +1,45 @@
+import { partial } from "../backend/base-storage.ts";
+import type { BatchOptions, Operation, Storage } from "../contract/contract.ts";
+import type { Failure } from "../contract/storage-error.ts";
+import { StorageError } from "../contract/storage-error.ts";
+
+/**
+ * A batch whose operations are changed on their way down. One that `prepare` refuses is a failed operation like any
+ * other: the rest is sent, and all failures are told under their position in what was handed in. Where the batch is
+ * atomic, nothing is sent then.
+ */
+export async function preparedBatch<V, I>(
+  name: string,
+  below: Storage<I>,
+  operations: readonly Operation<V>[],
+  options: BatchOptions | undefined,
+  prepare: (operation: Operation<V>) => Operation<I> | Promise<Operation<I>>,
+): Promise<void> {
+  const refused: Failure[] = [];
+  const positions: number[] = [];
+  const prepared: Operation<I>[] = [];
+  for (const [index, operation] of operations.entries()) {
+    try {
+      const step = prepare(operation);
+      prepared.push(step instanceof Promise ? await step : step);
+      positions.push(index);
+    } catch (error) {
+      if (options?.atomic === true) throw error;
+      refused.push({ index, key: operation.key, error });
+    }
+  }
+  if (refused.length === 0) return await below.batch(prepared, options);
+  const failed = await below.batch(prepared, options).then(() => [], failuresOf);
+  throw partial(
+    "batch",
+    name,
+    [...refused, ...failed.map((failure) => ({ ...failure, index: positions[failure.index] ?? failure.index }))],
+    operations.length,
+  );
+}
+
+/** What failed in a batch below; any other error than `partial` is about the whole batch. */
+function failuresOf(error: unknown): readonly Failure[] {
+  if (StorageError.is(error, "partial")) return error.failures ?? [];
+  throw error;
+}

@@ -18,11 +18,9 @@ import { checkKey } from "../contract/keys.ts";
 import { checkBatch } from "../contract/options.ts";
 import type { Failure } from "../contract/storage-error.ts";
 import { StorageError } from "../contract/storage-error.ts";
-import { forEachConcurrently } from "../functions/concurrently.ts";
-import { scan } from "../functions/scan.ts";
-
-/** Calls in flight at once where one call is answered by many. */
-const concurrency = 16;
+import { clearByList } from "./clear-by-list.ts";
+import { concurrency, forEachConcurrently } from "../functions/concurrently.ts";
+import { partial } from "./partial.ts";
 
 /**
  * What a backend extends: it writes `getEntry`, `head`, `list`, `put`, `delete` and `close`, and has the rest derived.
@@ -79,20 +77,8 @@ export abstract class BaseStorage<V> implements Storage<V> {
     if (failures.length > 0) throw partial("batch", this.name, failures, operations.length);
   }
 
-  async clear(options?: ClearOptions): Promise<void> {
-    const failures: Failure[] = [];
-    let index = 0;
-    const keys = scan(this, { prefix: options?.prefix, signal: options?.signal });
-    await forEachConcurrently(keys, concurrency, async ({ key }) => {
-      const position = index++;
-      try {
-        await this.delete(key, { signal: options?.signal });
-      } catch (error) {
-        options?.signal?.throwIfAborted();
-        failures.push({ index: position, key, error });
-      }
-    });
-    if (failures.length > 0) throw partial("clear", this.name, failures, index);
+  clear(options?: ClearOptions): Promise<void> {
+    return clearByList(this, options);
   }
 
   async flush(options?: CallOptions): Promise<void> {
@@ -112,20 +98,6 @@ export abstract class BaseStorage<V> implements Storage<V> {
     if (operation.type === "put") await this.put(operation.key, operation.value, { ...operation.options, signal });
     else await this.delete(operation.key, { ...operation.options, signal });
   }
-}
-
-/** The error of a bulk call some of whose parts failed; retryable when every failure is. */
-export function partial(operation: string, storage: string, failures: readonly Failure[], total: number): StorageError {
-  const sorted = failures.toSorted((a, b) => a.index - b.index);
-  const errors = sorted.map(({ error }) => error);
-  return new StorageError("partial", `${failures.length} of ${total} operations failed; see failures.`, {
-    operation,
-    storage,
-    failures: sorted,
-    retryable: errors.every((error) => StorageError.is(error) && error.retryable),
-    outcome: errors.some((error) => StorageError.is(error) && error.outcome === "unknown") ? "unknown" : "none",
-    cause: errors[0],
-  });
 }
 
 const valueOf = <V>(entry: Entry<V> | undefined): V | undefined => entry?.value;

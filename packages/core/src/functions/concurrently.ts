@@ -1,3 +1,6 @@
+/** Calls in flight at once where one call is answered by many. */
+export const concurrency = 16;
+
 /**
  * Runs `work` for each item, at most `limit` at once, in the order of the items. On the first failure nothing more is
  * started, what runs is waited for, and that failure is thrown.

@@ -84,7 +84,8 @@ export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
   }
 
   batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
-    return preparedBatch(this.name, this.below, operations, options, (operation) => this.#encodeOperation(operation));
+    const encode = (operation: Operation<V>): Promise<Operation<I>> => this.#encodeOperation(operation);
+    return preparedBatch(this.name, operations, options, encode, (encoded) => this.below.batch(encoded, options));
   }
 
   clear(options?: ClearOptions): Promise<void> {

@@ -1,5 +1,5 @@
-import { partial } from "../backend/base-storage.ts";
-import type { BatchOptions, Operation, Storage } from "../contract/contract.ts";
+import { partial } from "../backend/partial.ts";
+import type { BatchOptions, Operation } from "../contract/contract.ts";
 import type { Failure } from "../contract/storage-error.ts";
 import { StorageError } from "../contract/storage-error.ts";
 
@@ -10,10 +10,10 @@ import { StorageError } from "../contract/storage-error.ts";
  */
 export async function preparedBatch<V, I>(
   name: string,
-  below: Storage<I>,
   operations: readonly Operation<V>[],
   options: BatchOptions | undefined,
   prepare: (operation: Operation<V>) => Operation<I> | Promise<Operation<I>>,
+  send: (prepared: readonly Operation<I>[]) => Promise<void>,
 ): Promise<void> {
   const refused: Failure[] = [];
   const positions: number[] = [];
@@ -28,8 +28,8 @@ export async function preparedBatch<V, I>(
       refused.push({ index, key: operation.key, error });
     }
   }
-  if (refused.length === 0) return await below.batch(prepared, options);
-  const failed = await below.batch(prepared, options).then(() => [], failuresOf);
+  if (refused.length === 0) return await send(prepared);
+  const failed = await send(prepared).then(() => [], failuresOf);
   throw partial(
     "batch",
     name,

@@ -15,7 +15,6 @@ import type {
   ReadOptions,
   WriteOptions,
 } from "../contract/contract.ts";
-import { withExpiries } from "../contract/options.ts";
 import { ForwardingStorage } from "./forwarding-storage.ts";
 import { preparedBatch } from "./prepared-batch.ts";
 import { rejecting, writing } from "./rejecting.ts";
@@ -83,13 +82,8 @@ export abstract class RekeyedStorage<V> extends ForwardingStorage<V> {
   }
 
   override batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
-    return rejecting(() => {
-      const settled = withExpiries(operations, this.clock);
-      return preparedBatch(this.name, this.below, settled, options, (operation) => ({
-        ...operation,
-        key: this.toInner(operation.key, "batch"),
-      }));
-    });
+    const rekey = (operation: Operation<V>): Operation<V> => ({ ...operation, key: this.toInner(operation.key, "batch") });
+    return preparedBatch(this.name, operations, options, rekey, (rekeyed) => super.batch(rekeyed, options));
   }
 
   override clear(options: ClearOptions = {}): Promise<void> {

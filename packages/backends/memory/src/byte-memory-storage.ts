@@ -1,40 +1,40 @@
 import type { ByteSource, Bytes, ByteStorage, Entry, EntryInfo, ReadOptions, WriteOptions } from "@stowage/core";
 import {
   cancelSource,
-  checkKey,
   checkPutOptions,
   checkReadOptions,
   checkSource,
   concatBytes,
   copyBytes,
-  otherVersion,
   readSource,
   resolveRange,
   wrongSize,
 } from "@stowage/core";
-import { full, MemoryStorage } from "./memory-storage.ts";
-
-/** Bytes in one chunk of a stream that is read. */
-const chunkSize = 65_536;
+import type { MemoryOptions } from "./memory.ts";
+import { MemoryStorage } from "./memory-storage.ts";
+import { bytesKind, reusableSize } from "./value-kind.ts";
 
 /** A storage of bytes in the memory of this process, found by `findLayer(storage, ByteMemoryStorage)`. */
 export class ByteMemoryStorage extends MemoryStorage<Bytes> implements ByteStorage {
+  constructor(options: MemoryOptions) {
+    super(bytesKind(options.share ?? false), options);
+  }
+
   async read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
     const slot = this.find(key, "read", options);
     checkReadOptions(options, this);
-    if (options?.ifMatch !== undefined && slot?.etag !== options.ifMatch) throw otherVersion("read", this.name, key);
+    if (options?.ifMatch !== undefined) this.entries.checkVersion("read", key, slot, options.ifMatch);
     if (slot === undefined) return undefined;
     const { start, end } = resolveRange(slot.value.byteLength, options?.start, options?.end);
-    return { ...this.infoOf(key, slot), value: streamOfPart(slot.value, start, end, options?.signal) };
+    return { ...this.entries.infoOf(key, slot), value: streamOfPart(slot.value, start, end, options?.signal) };
   }
 
   async write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
     checkSource(source, this.name, key);
     try {
-      this.begin("write", options);
-      checkKey(key, "write", this.name);
+      const slot = this.find(key, "write", options);
       checkPutOptions(options, this, "write");
-      this.checkConditions("write", key, options);
+      this.entries.checkConditions("write", key, slot, options);
     } catch (error) {
       cancelSource(source, error);
       throw error;
@@ -42,7 +42,7 @@ export class ByteMemoryStorage extends MemoryStorage<Bytes> implements ByteStora
     return await this.lifecycle.run("write", async () => {
       const value = await this.#collect(key, source, options);
       options.signal?.throwIfAborted();
-      return this.store("write", key, value, options);
+      return this.entries.store("write", key, value, options);
     });
   }
 
@@ -52,7 +52,7 @@ export class ByteMemoryStorage extends MemoryStorage<Bytes> implements ByteStora
     for await (const chunk of readSource(source, signal)) {
       received += chunk.byteLength;
       if (size !== undefined && received > size) throw wrongSize(size, "more", this.name, key);
-      if (received > this.roomFor(key)) throw full("write", this.name, key);
+      this.entries.checkRoom("write", key, received);
       chunks.push(copyBytes(chunk));
     }
     if (size !== undefined && received < size) throw wrongSize(size, String(received), this.name, key);
@@ -60,17 +60,21 @@ export class ByteMemoryStorage extends MemoryStorage<Bytes> implements ByteStora
   }
 }
 
-/** Part of a value as a stream that copies one chunk at a time, when it is asked for. */
+/**
+ * Part of a kept value as a stream. A small value is copied at once, since its memory may be used again; a large one chunk
+ * by chunk, when it is asked for.
+ */
 function streamOfPart(value: Bytes, start: number, end: number, signal: AbortSignal | undefined): ReadableStream<Bytes> {
-  let position = start;
+  const part = value.byteLength <= reusableSize ? value.slice(start, end) : value.subarray(start, end);
+  let position = 0;
   return new ReadableStream<Bytes>(
     {
       pull(controller) {
         signal?.throwIfAborted();
-        const next = Math.min(position + chunkSize, end);
-        if (next > position) controller.enqueue(value.slice(position, next));
-        position = next;
-        if (position >= end) controller.close();
+        const next = part.subarray(position, position + reusableSize);
+        position += next.byteLength;
+        if (next.byteLength > 0) controller.enqueue(copyBytes(next));
+        if (position === part.byteLength) controller.close();
       },
     },
     { highWaterMark: 0 },

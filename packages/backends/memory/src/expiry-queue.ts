@@ -5,10 +5,11 @@
 export class ExpiryQueue {
   readonly #heap: Expiry[] = [];
   readonly #byKey = new Map<string, Expiry>();
+  #next: number = Number.POSITIVE_INFINITY;
 
   /** The earliest time at which something expires. */
   get next(): number {
-    return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
+    return this.#next;
   }
 
   get size(): number {
@@ -21,6 +22,7 @@ export class ExpiryQueue {
     this.#byKey.set(key, expiry);
     this.#heap.push(expiry);
     this.#rise(expiry);
+    this.#next = this.#heap[0]!.at;
   }
 
   /** Drops a key that is in the queue. */
@@ -28,10 +30,12 @@ export class ExpiryQueue {
     const expiry = this.#byKey.get(key)!;
     this.#byKey.delete(key);
     const last = this.#heap.pop()!;
-    if (last === expiry) return;
-    this.#place(last, expiry.position);
-    this.#rise(last);
-    this.#sink(last);
+    if (last !== expiry) {
+      this.#place(last, expiry.position);
+      this.#rise(last);
+      this.#sink(last);
+    }
+    this.#next = this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
   }
 
   /** The key that expired first, if it did by `now`. */
@@ -43,6 +47,7 @@ export class ExpiryQueue {
   clear(): void {
     this.#heap.length = 0;
     this.#byKey.clear();
+    this.#next = Number.POSITIVE_INFINITY;
   }
 
   #place(expiry: Expiry, position: number): void {

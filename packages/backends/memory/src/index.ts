@@ -1,4 +1,4 @@
-export * from "./memory.ts";
+export { memoryStorage } from "./memory.ts";
+export type { MemoryOptions, MemoryValueOptions } from "./memory.ts";
 export { MemoryStorage } from "./memory-storage.ts";
-export type { MemoryLimits, ValueKind } from "./memory-storage.ts";
 export { ByteMemoryStorage } from "./byte-memory-storage.ts";

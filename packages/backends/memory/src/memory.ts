@@ -1,8 +1,8 @@
-import type { Bytes, ByteStorage, Clock, Storage } from "@stowage/core";
-import { checkBytes, copyBytes, copyValue, ownedBytes, StorageError } from "@stowage/core";
+import type { ByteStorage, Clock, Storage } from "@stowage/core";
+import { StorageError } from "@stowage/core";
 import { ByteMemoryStorage } from "./byte-memory-storage.ts";
-import type { ValueKind } from "./memory-storage.ts";
 import { MemoryStorage } from "./memory-storage.ts";
+import { anyKind } from "./value-kind.ts";
 
 export interface MemoryOptions {
   /** Entries at the most; a put over it is `full`. @default unlimited */
@@ -19,9 +19,9 @@ export interface MemoryOptions {
 }
 
 export interface MemoryValueOptions<V> extends MemoryOptions {
-  /** What it holds: bytes, or any value except `undefined`. @default "bytes" */
+  /** What it holds: bytes, or any value except `undefined`. @default bytes */
   readonly values: "any";
-  /** The size of a value in bytes, as `EntryInfo.size` and for `maxSize`, which needs it. @default not known */
+  /** The size of a value in bytes, for `EntryInfo.size` and for `maxSize`, which needs it. @default not known */
   readonly sizeOf?: ((value: V) => number) | undefined;
 }
 
@@ -37,40 +37,19 @@ export interface MemoryValueOptions<V> extends MemoryOptions {
 export function memoryStorage(options?: MemoryOptions): ByteStorage;
 export function memoryStorage<V>(options: MemoryValueOptions<V>): Storage<V>;
 export function memoryStorage<V>(options: MemoryOptions | MemoryValueOptions<V> = {}): ByteStorage | Storage<V> {
-  if (!("values" in options) || options.values === undefined) return new ByteMemoryStorage(bytes(options.share), options);
-  const { values, maxSize, share, sizeOf } = options;
-  if (values !== "any") {
+  checkLimit("maxEntries", options.maxEntries);
+  checkLimit("maxSize", options.maxSize);
+  if (!("values" in options) || options.values === undefined) return new ByteMemoryStorage(options);
+  if (options.values !== "any") {
     throw new StorageError("invalid-option", 'values must be "any", or left out for a storage of bytes.');
   }
-  if (maxSize !== undefined && sizeOf === undefined) {
+  if (options.maxSize !== undefined && options.sizeOf === undefined) {
     throw new StorageError("invalid-option", "maxSize needs sizeOf where the values are not bytes.");
   }
-  return new MemoryStorage<V>(anyValue(share, sizeOf), options);
+  return new MemoryStorage<V>(anyKind(options.share ?? false, options.sizeOf), options);
 }
 
-function bytes(share = false): ValueKind<Bytes> {
-  return {
-    keep(value: Uint8Array, operation, key) {
-      checkBytes(value, operation, "memory", key);
-      return share ? ownedBytes(value) : copyBytes(value);
-    },
-    give: share ? same : copyBytes,
-    sizeOf: (value) => value.byteLength,
-  };
+function checkLimit(name: string, limit: number | undefined): void {
+  if (limit === undefined || (Number.isInteger(limit) && limit >= 1)) return;
+  throw new StorageError("invalid-option", `${name} must be a whole number of at least 1.`);
 }
-
-function anyValue<V>(share = false, sizeOf: (value: V) => number | undefined = unknownSize): ValueKind<V> {
-  return {
-    keep(value, operation, key) {
-      if (value === undefined) {
-        throw new StorageError("invalid-value", "undefined is not a value; delete the key instead.", { operation, storage: "memory", key });
-      }
-      return share ? value : copyValue(value);
-    },
-    give: share ? same : copyValue,
-    sizeOf,
-  };
-}
-
-const same = <T>(value: T): T => value;
-const unknownSize = (): undefined => undefined;

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { SortedKeys } from "./sorted-keys.ts";
 
@@ -79,12 +79,12 @@ function setUp() {
   return {
     keys,
     alive,
-    add(name: string): void {
+    add: (name: string): void => {
       if (alive.has(name)) return;
       alive.add(name);
       keys.add(name);
     },
-    remove(name: string): void {
+    remove: (name: string): void => {
       if (alive.delete(name)) keys.remove(name, alive.size);
     },
   };

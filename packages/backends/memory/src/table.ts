@@ -1,16 +1,17 @@
 import type { Metadata } from "@stowage/core";
+import { compareKeys } from "@stowage/core";
 import { ExpiryQueue } from "./expiry-queue.ts";
 import { SortedKeys } from "./sorted-keys.ts";
 
-/** What is kept for one key. Replaced as a whole, never changed. */
+/** What is kept for one key. */
 export interface Slot<V> {
-  readonly value: V;
+  value: V;
   /** Bytes that count against the limit. */
-  readonly size: number;
-  readonly etag: string;
-  readonly modifiedAt: number;
-  readonly expiresAt: number | undefined;
-  readonly metadata: Metadata | undefined;
+  size: number;
+  version: number;
+  modifiedAt: number;
+  expiresAt: number | undefined;
+  metadata: Metadata | undefined;
 }
 
 /** The entries, with their order and their expiry kept beside them. Every step is synchronous. */
@@ -29,24 +30,47 @@ export class Table<V> {
     return this.#size;
   }
 
-  /** What is there, expired or not. */
+  /** What is there, expired or not; changed by `set`. */
   get(key: string): Slot<V> | undefined {
     return this.#slots.get(key);
   }
 
-  /** Puts a slot in the place of `previous`, which is what `get` gives for the key. */
-  replace(key: string, previous: Slot<V> | undefined, slot: Slot<V>): void {
-    if (previous === undefined) this.#keys.add(key);
-    else this.#release(key, previous);
-    this.#size += slot.size;
-    if (slot.expiresAt !== undefined) this.#expiries.add(key, slot.expiresAt);
-    this.#slots.set(key, slot);
+  /**
+   * Sets what is there under a key; `slot` is what `get` gives for it. A slot that is there is filled anew, because one
+   * that lives as long as its entry costs the garbage collector nothing.
+   */
+  set(
+    key: string,
+    slot: Slot<V> | undefined,
+    value: V,
+    size: number,
+    version: number,
+    modifiedAt: number,
+    expiresAt: number | undefined,
+    metadata: Metadata | undefined,
+  ): void {
+    if (slot === undefined) {
+      this.#keys.add(key);
+      this.#size += size;
+      this.#slots.set(key, { value, size, version, modifiedAt, expiresAt, metadata });
+    } else {
+      if (slot.expiresAt !== undefined) this.#expiries.remove(key);
+      this.#size += size - slot.size;
+      slot.value = value;
+      slot.size = size;
+      slot.version = version;
+      slot.modifiedAt = modifiedAt;
+      slot.expiresAt = expiresAt;
+      slot.metadata = metadata;
+    }
+    if (expiresAt !== undefined) this.#expiries.add(key, expiresAt);
   }
 
   delete(key: string): void {
     const slot = this.#slots.get(key);
     if (slot === undefined) return;
-    this.#release(key, slot);
+    if (slot.expiresAt !== undefined) this.#expiries.remove(key);
+    this.#size -= slot.size;
     this.#slots.delete(key);
     this.#keys.remove(key, this.#slots.size);
   }
@@ -68,13 +92,18 @@ export class Table<V> {
     this.#size = 0;
   }
 
+  /** The keys that begin with a prefix. */
+  under(prefix: string): string[] {
+    const keys: string[] = [];
+    for (const key of this.from((other) => compareKeys(other, prefix) < 0)) {
+      if (!key.startsWith(prefix)) break;
+      keys.push(key);
+    }
+    return keys;
+  }
+
   /** The keys in UTF-8 order from the first that is not before the start; nothing may change meanwhile. */
   from(isBefore: (key: string) => boolean): Generator<string, void, void> {
     return this.#keys.from(isBefore);
-  }
-
-  #release(key: string, slot: Slot<V>): void {
-    this.#size -= slot.size;
-    if (slot.expiresAt !== undefined) this.#expiries.remove(key);
   }
 }

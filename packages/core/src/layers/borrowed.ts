@@ -1,4 +1,3 @@
-import type { Storage } from "../contract/contract.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import type { Call, Next } from "../shapes/around-storage.ts";
 import { AroundStorage } from "../shapes/around-storage.ts";
@@ -23,10 +22,6 @@ export function borrowed(): AnyLayer {
 export class BorrowedStorage<V> extends AroundStorage<V> {
   readonly name = "borrowed";
   #closed = false;
-
-  constructor(inner: Storage<V>) {
-    super(inner);
-  }
 
   protected override around<T>({ operation, key }: Call, next: Next<T>): Promise<T> {
     if (!this.#closed) return next();

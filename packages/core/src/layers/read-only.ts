@@ -1,4 +1,4 @@
-import type { ByteSource, Capabilities, EntryInfo, OperationName, Storage } from "../contract/contract.ts";
+import type { ByteSource, Capabilities, EntryInfo, OperationName } from "../contract/contract.ts";
 import { cancelSource } from "../contract/bytes.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import { ForwardingStorage } from "../shapes/forwarding-storage.ts";
@@ -17,10 +17,6 @@ export function readOnly(): AnyLayer {
 /** What `readOnly()` makes. */
 export class ReadOnlyStorage<V> extends ForwardingStorage<V> {
   readonly name = "readOnly";
-
-  constructor(inner: Storage<V>) {
-    super(inner);
-  }
 
   /** As below, without what only writes can do. `ttl` and `metadata` still say what reads give. */
   override get capabilities(): Capabilities {

@@ -123,12 +123,14 @@ export type Typed<O extends Option, T, S> = O & {
 /** The type of an option's value. */
 export type ValueOf<O> = O extends { readonly type?: infer T } ? Exclude<T, undefined> : never;
 
-/** What `make` gets for these definitions. */
-export type OptionsOf<D extends Options> = {
-  readonly [Name in keyof D as D[Name]["required"] extends true ? Name : never]: ValueOf<D[Name]>;
-} & {
-  readonly [Name in keyof D as D[Name]["required"] extends true ? never : Name]?: ValueOf<D[Name]> | undefined;
-};
+/** What `make` gets for these definitions; where they are not known, only their checked values will do. */
+export type OptionsOf<D extends Options> = string extends keyof D
+  ? never
+  : {
+      readonly [Name in keyof D as D[Name]["required"] extends true ? Name : never]: ValueOf<D[Name]>;
+    } & {
+      readonly [Name in keyof D as D[Name]["required"] extends true ? never : Name]?: ValueOf<D[Name]> | undefined;
+    };
 
 interface Settings {
   /** It must be given. @default false */

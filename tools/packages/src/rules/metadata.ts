@@ -1,0 +1,51 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Rule } from "./rule.ts";
+
+const order = [
+  "name",
+  "version",
+  "description",
+  "keywords",
+  "license",
+  "files",
+  "type",
+  "sideEffects",
+  "exports",
+  "publishConfig",
+  "scripts",
+  "dependencies",
+  "devDependencies",
+  "peerDependencies",
+  "peerDependenciesMeta",
+  "engines",
+];
+
+/** Every package.json says the same things in the same order. */
+export const metadata: Rule = ({ word, folder, manifest, files }, all) => {
+  const problems: string[] = [];
+  const same = (field: string, actual: unknown, expected: unknown): void => {
+    if (!isDeepStrictEqual(actual, expected)) problems.push(`package.json: ${field} must be ${JSON.stringify(expected)}.`);
+  };
+
+  same("name", manifest.name, `@stowage/${word}`);
+  same("version", manifest.version, all[0]?.manifest.version);
+  same("license", manifest.license, "MIT");
+  same("type", manifest.type, "module");
+  same("sideEffects", manifest.sideEffects, false);
+  same("files", manifest.files, ["dist", "!dist/**/*.map"]);
+  same("engines", manifest.engines, { node: ">=22.19" });
+  same("publishConfig.access", manifest.publishConfig?.access, "public");
+  same("scripts", manifest.scripts, {
+    build: "tsc -p tsconfig.build.json",
+    prepack: "tsc -p tsconfig.build.json --sourceMap false --declarationMap false",
+  });
+  if (!/^[A-Z].*\.$/.test(manifest.description ?? "")) problems.push("package.json: description must be a sentence.");
+  for (const keyword of ["storage", "stowage"])
+    if (!manifest.keywords?.includes(keyword)) problems.push(`package.json: keywords must hold "${keyword}".`);
+
+  const fields = Object.keys(manifest);
+  const known = order.filter((field) => fields.includes(field));
+  if (!isDeepStrictEqual(fields, known)) problems.push(`package.json: the fields must be, in this order: ${known.join(", ")}.`);
+  if (!files.includes("tsconfig.build.json")) problems.push(`${folder}/tsconfig.build.json is missing.`);
+  return problems;
+};

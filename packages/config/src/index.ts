@@ -1,1 +1,11 @@
-export {};
+export { loadStorages, parseStorages } from "./load.ts";
+export type { LoadOptions, ParseOptions, Warning } from "./load.ts";
+export type { Storages } from "./storages.ts";
+export { ConfigError } from "./problems.ts";
+export type { Place, Problem } from "./problems.ts";
+export { lint } from "./lint/lint.ts";
+export type { Finding, LintOptions } from "./lint/lint.ts";
+export type { FindingCode } from "./lint/rules.ts";
+export { storagesSchema } from "./schema.ts";
+export type { JsonSchema, SchemaOptions } from "./schema.ts";
+export { storagesReference } from "./reference.ts";

@@ -1,0 +1,103 @@
+import type { AnyStorage, ByteStorage, StandardSchema, Storage } from "@stowage/core";
+import { explain, isByteStorage, StorageError } from "@stowage/core";
+import { unknownStorage } from "./plan.ts";
+import { quote } from "./problems.ts";
+import { CheckedStorage } from "./checked-storage.ts";
+
+/** The storages of a file. */
+export interface Storages extends AsyncDisposable {
+  /** Their names, in the order of the file. */
+  readonly names: readonly string[];
+  /**
+   * A storage of values by its name. With a schema (any that follows Standard Schema), values are checked as they pass: a
+   * `put` that does not fit is `invalid-value`, and a stored value that does not is `corrupt`.
+   *
+   * @throws StorageError `config` where there is no such storage, or where it holds bytes
+   */
+  get<V>(name: string, schema?: StandardSchema<unknown, V>): Storage<V>;
+  /**
+   * A storage of bytes by its name.
+   *
+   * @throws StorageError `config` where there is no such storage, or where it holds values
+   */
+  bytes(name: string): ByteStorage;
+  /** The stacks in text: all, or the one with this name. */
+  explain(name?: string): string;
+  /**
+   * Closes every storage once, those that use others before those others. Tries all, then rejects with the first error.
+   * Calling it again is harmless.
+   */
+  close(): Promise<void>;
+}
+
+/** What `loadStorages` gives. */
+export class LoadedStorages implements Storages {
+  readonly names: readonly string[];
+  readonly #named: ReadonlyMap<string, AnyStorage>;
+  /** What is to be closed, in the order of making. */
+  readonly #owned: readonly AnyStorage[];
+  readonly #checked = new WeakMap<StandardSchema, Map<string, AnyStorage>>();
+  #closing: Promise<void> | undefined;
+
+  constructor(names: readonly string[], named: ReadonlyMap<string, AnyStorage>, owned: readonly AnyStorage[]) {
+    this.names = names;
+    this.#named = named;
+    this.#owned = owned;
+  }
+
+  get<V>(name: string, schema?: StandardSchema<unknown, V>): Storage<V> {
+    const storage = this.#find(name);
+    if (isByteStorage(storage)) {
+      throw new StorageError(
+        "config",
+        `The storage ${quote(name)} holds bytes: take it with bytes(${quote(name)}), or add a codec such as json to its layers.`,
+      );
+    }
+    if (schema === undefined) return storage;
+    const known = this.#checked.get(schema) ?? new Map<string, AnyStorage>();
+    this.#checked.set(schema, known);
+    const checked = known.get(name) ?? new CheckedStorage<V>(storage, schema);
+    known.set(name, checked);
+    return checked;
+  }
+
+  bytes(name: string): ByteStorage {
+    const storage = this.#find(name);
+    if (isByteStorage(storage)) return storage;
+    throw new StorageError("config", `The storage ${quote(name)} holds values: take it with get(${quote(name)}).`);
+  }
+
+  explain(name?: string): string {
+    if (name !== undefined) return explain(this.#find(name));
+    return this.names.map((each) => `${each}\n${indented(explain(this.#find(each)))}`).join("\n\n");
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= closeAll(this.#owned));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #find(name: string): AnyStorage {
+    const storage = this.#named.get(name);
+    if (storage === undefined) throw new StorageError("config", `In the storage file, ${unknownStorage(name, this.names)}`);
+    return storage;
+  }
+}
+
+/** Closes in reverse order, one after the other; tries all, then throws the first error. */
+export async function closeAll(storages: readonly AnyStorage[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const storage of storages.toReversed()) {
+    try {
+      await storage.close();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+}
+
+const indented = (text: string): string => text.replaceAll(/^(?=.)/gm, "  ");

@@ -81,7 +81,9 @@ export class InnerValue implements StoredValue {
   bytes(start = 0, end: number = Number.POSITIVE_INFINITY): Bytes | Promise<Bytes> {
     if (this.#whole || (start >= 0 && end >= 0 && end <= this.#front.byteLength)) return this.#front.subarray(start, end);
     if (this.#rest !== undefined && start >= 0 && start <= this.#front.byteLength && end >= start) return this.#extend(start, end);
-    return this.pinned ? this.#fetch(start, end) : this.load().then(() => this.#front.subarray(start, end));
+    return this.pinned && (start !== 0 || end !== Number.POSITIVE_INFINITY)
+      ? this.#fetch(start, end)
+      : this.load().then(() => this.#front.subarray(start, end));
   }
 
   async *stream(start = 0, end: number = Number.POSITIVE_INFINITY): AsyncGenerator<Bytes, void, void> {

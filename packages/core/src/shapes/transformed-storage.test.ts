@@ -237,7 +237,7 @@ function checkMark(front: Bytes): void {
   if (front[0] !== mark[0]) throw new StorageError("corrupt", "No mark.");
 }
 
-const text = (value: string): Bytes => new TextEncoder().encode(value) as Bytes;
+const text = (value: string): Bytes => new TextEncoder().encode(value);
 const alphabet = text("abcdefghijklmnopqrstuvwxyz");
 
 async function collect(entry: Entry<ReadableStream<Bytes>> | undefined): Promise<string> {
@@ -375,7 +375,7 @@ test("over a storage without etags a range is read in one call", async () => {
 test("an entry that changes under a stream that was handed out ends it with a conflict", async () => {
   class Slow extends Blocks {
     protected override async *decodeRange(layout: StoredLayout, value: StoredValue, start: number, end: number): AsyncGenerator<Bytes> {
-      for (; start < end; start += blockSize) yield* super.decodeRange(layout, value, start, Math.min(start + blockSize, end));
+      for (let at = start; at < end; at += blockSize) yield* super.decodeRange(layout, value, at, Math.min(at + blockSize, end));
     }
   }
   const slow = new Slow(new Shelf());

@@ -15,13 +15,13 @@ import type {
   ReadOptions,
   WriteOptions,
 } from "../contract/contract.ts";
-import { checkBatch, checkReadOptions, refuseAbility, withExpiries, withExpiry } from "../contract/options.ts";
+import { checkBatch, checkReadOptions, refuseAbility, withExpiry } from "../contract/options.ts";
 import { forEachConcurrently } from "../functions/concurrently.ts";
 import { ForwardingStorage } from "./forwarding-storage.ts";
+import { preparedBatch } from "./prepared-batch.ts";
 import { rejecting, writing } from "./rejecting.ts";
 import { InnerValue } from "./stored-value.ts";
 import type { StoredValue } from "./stored-value.ts";
-import { encodeBatch } from "./transformed-batch.ts";
 import { restarts, TransformedReads } from "./transformed-reads.ts";
 import type { StoredLayout } from "./transformed-reads.ts";
 import { encodedSource } from "./transformed-writes.ts";
@@ -158,14 +158,15 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   override async batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     checkBatch(operations, options, this);
-    await encodeBatch(this.below, withExpiries(operations, this.clock), options, {
-      name: this.name,
-      encode: (value, key, put) => {
-        checkBytes(value, "batch", this.name, key);
-        return this.encode(value, key, put);
-      },
-      innerOptions: (put) => this.innerOptions(put),
-    });
+    const encode = async (operation: Operation<Bytes>): Promise<Operation<Bytes>> => {
+      if (operation.type !== "put") return operation;
+      const { type, key, value } = operation;
+      checkBytes(value, "batch", this.name, key);
+      const settled = withExpiry(operation.options, this.clock);
+      const encoded = await promptly(this.encode(value, key, settled), options?.signal);
+      return { type, key, value: encoded, options: this.innerOptions(settled) };
+    };
+    await preparedBatch(this.name, operations, options, encode, (encoded) => this.below.batch(encoded, options));
   }
 
   override read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {

@@ -1,1 +1,3 @@
-export {};
+export type { BrotliWasm } from "./brotli-wasm-codec.ts";
+export type { CodecName } from "./codec.ts";
+export * from "./compressed.ts";

@@ -1,0 +1,185 @@
+import { constants } from "node:fs";
+import type { ByteSource } from "@stowage/core";
+import { readSource, StorageError, wrongSize } from "@stowage/core";
+import type { Disk } from "./disk.ts";
+import { storageName, systemCode } from "./errors.ts";
+import type { FileCalls, FileStat } from "./file-system.ts";
+import type { Choice } from "./governor.ts";
+
+/** Bytes of a stream that are written at once. */
+const pieceSize = 1024 * 1024;
+
+/** Chunks of a stream that are written at once. */
+const pieceCount = 512;
+
+/** Bytes of a whole value that are written at once. */
+const longestWrite = 16 * 1024 * 1024;
+
+const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+
+/** A value on its way: complete, in a file that no key leads to yet. */
+export interface Draft {
+  readonly path: string;
+  readonly stat: FileStat;
+}
+
+/** Carries an error of a source, to be handed on as it is. */
+export class SourceError extends Error {
+  readonly reason: unknown;
+
+  constructor(reason: unknown) {
+    super("The source failed.");
+    this.reason = reason;
+  }
+}
+
+/** What may be done to a draft before it is synced, for instance to its time. */
+export type Finishing = (path: string, stat: FileStat) => Promise<FileStat>;
+
+/** Writes values into temporary files. Whatever fails leaves none behind. */
+export class Drafts {
+  readonly #disk: Disk;
+  readonly #nextPath: () => string;
+  /** Makes the folders for temporary files, again where somebody removed them. */
+  readonly #prepare: () => Promise<void>;
+
+  constructor(disk: Disk, nextPath: () => string, prepare: () => Promise<void>) {
+    this.#disk = disk;
+    this.#nextPath = nextPath;
+    this.#prepare = prepare;
+  }
+
+  /** A draft of a whole value. With `finishing`, it is on disk afterwards. */
+  async ofValue(choice: Choice, value: Uint8Array, finishing: Finishing | undefined): Promise<Draft> {
+    const { descriptors } = this.#disk;
+    await descriptors.take();
+    try {
+      return await this.#draft(choice.names, finishing, async (fd) => {
+        for (let offset = 0; offset < value.byteLength;) {
+          offset += written(await choice.bytes.write(fd, value, offset, Math.min(value.byteLength - offset, longestWrite)));
+        }
+        return value.byteLength;
+      });
+    } finally {
+      descriptors.give();
+    }
+  }
+
+  /** A draft of what a source gives, which is cancelled however this fails. */
+  async ofSource(
+    choice: Choice,
+    source: ByteSource,
+    { key, size, signal }: { readonly key: string; readonly size: number | undefined; readonly signal: AbortSignal | undefined },
+    finishing: Finishing | undefined,
+  ): Promise<Draft> {
+    return await this.#draft(choice.names, finishing, async (fd) => {
+      let received = 0;
+      let pieces: Uint8Array[] = [];
+      let pending = 0;
+      let writing: Promise<void> | undefined;
+      const send = async (): Promise<void> => {
+        const full = pieces;
+        pieces = [];
+        pending = 0;
+        await writing;
+        writing = writeAll(this.#disk.fileSystem.pool, fd, full);
+        writing.catch(() => {}); // whoever waits for it next hears of it
+      };
+      try {
+        for await (const chunk of fromSource(source, signal)) {
+          received += chunk.byteLength;
+          if (size !== undefined && received > size) throw wrongSize(size, "more", storageName, key);
+          if (chunk.byteLength === 0) continue;
+          pieces.push(chunk);
+          pending += chunk.byteLength;
+          if (pending >= pieceSize || pieces.length >= pieceCount) await send();
+        }
+        if (size !== undefined && received < size) throw wrongSize(size, String(received), storageName, key);
+        if (pieces.length > 0) await send();
+      } finally {
+        await writing;
+      }
+      return received;
+    });
+  }
+
+  async discard(path: string): Promise<void> {
+    try {
+      await this.#disk.fileSystem.pool.unlink(path);
+    } catch {
+      // Nobody reads it, and the next sweep takes it.
+    }
+  }
+
+  async #draft(names: FileCalls, finishing: Finishing | undefined, fill: (fd: number) => Promise<number>): Promise<Draft> {
+    const { direct } = this.#disk.governor;
+    const { path, fd } = await this.#create(names);
+    let closed = false;
+    try {
+      const size = await fill(fd);
+      let stat = await direct.fstat(fd);
+      if (stat.size !== BigInt(size)) throw incomplete();
+      if (finishing !== undefined) {
+        stat = await finishing(path, stat);
+        await this.#disk.fileSystem.pool.fsync(fd);
+      }
+      closed = true;
+      await direct.close(fd);
+      return { path, stat };
+    } catch (error) {
+      if (!closed) await closeQuietly(direct, fd);
+      await this.discard(path);
+      throw error;
+    }
+  }
+
+  async #create(names: FileCalls): Promise<{ readonly path: string; readonly fd: number }> {
+    const path = this.#nextPath();
+    try {
+      return { path, fd: await this.#disk.descriptors.open(names, path, createFlags, 0o666) };
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw error;
+    }
+    await this.#prepare();
+    const again = this.#nextPath();
+    return { path: again, fd: await this.#disk.descriptors.open(names, again, createFlags, 0o666) };
+  }
+}
+
+/** Writes the pieces until every byte is out, however few of them each call takes. */
+async function writeAll(calls: FileCalls, fd: number, pieces: readonly Uint8Array[]): Promise<void> {
+  let left = pieces;
+  while (left.length > 0) {
+    let count = written(left.length === 1 ? await calls.write(fd, left[0]!, 0, left[0]!.byteLength) : await calls.writev(fd, left));
+    let done = 0;
+    while (done < left.length && count >= left[done]!.byteLength) count -= left[done++]!.byteLength;
+    left = left.slice(done);
+    if (count > 0) left = [left[0]!.subarray(count), ...left.slice(1)];
+  }
+}
+
+/** A call that wrote nothing would be repeated for ever. */
+function written(count: number): number {
+  if (count > 0) return count;
+  throw incomplete();
+}
+
+const incomplete = (): StorageError =>
+  new StorageError("unavailable", "The file system did not take all bytes of the value.", { storage: storageName });
+
+/** Keeps an error of the source apart from those of the disk, which are translated. */
+async function* fromSource(source: ByteSource, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* readSource(source, signal);
+  } catch (error) {
+    throw new SourceError(error);
+  }
+}
+
+async function closeQuietly(calls: FileCalls, fd: number): Promise<void> {
+  try {
+    await calls.close(fd);
+  } catch {
+    // The first error is the one to tell.
+  }
+}

@@ -1,0 +1,108 @@
+import type { FileCalls, FileSystem } from "./file-system.ts";
+
+/** Values up to this many bytes are read and written on the calling thread, while the disk is quick. */
+export const smallSize = 16 * 1024;
+
+/** Milliseconds that one turn of the event loop may go on with direct calls, and that one such call may take. */
+const patience = 1;
+
+/** Milliseconds on the thread pool after a slow direct call: at first, and at most when they follow each other. */
+const firstRetreat = 100;
+const longestRetreat = 5_000;
+
+/** Which calls one operation uses. */
+export interface Choice {
+  /** For names: open, rename, unlink, folders. */
+  readonly names: FileCalls;
+  /** For bytes: read and write. */
+  readonly bytes: FileCalls;
+}
+
+/**
+ * Decides between the calling thread and the thread pool. A direct call to a quick disk takes a few microseconds, a trip
+ * to the pool fifty; but direct calls in a row would starve timers and sockets, and a slow disk would stop everything.
+ * So they are bounded by size, by time per turn, and given up for a while whenever one took over a millisecond.
+ */
+export class Governor {
+  /** Direct calls, each of them timed. For calls that touch only what the kernel has in memory, whatever the choice. */
+  readonly direct: FileCalls;
+  readonly #small: Choice;
+  readonly #large: Choice;
+  readonly #pooled: Choice;
+  readonly #alwaysPool: boolean;
+  #poolUntil = 0;
+  #retreat = firstRetreat;
+  #turnStart = 0;
+  #turn: Promise<void> | undefined;
+
+  constructor(fileSystem: FileSystem, io: "auto" | "pool") {
+    const { direct, pool } = fileSystem;
+    this.direct = this.#timed(direct);
+    this.#small = { names: this.direct, bytes: this.direct };
+    this.#large = { names: this.direct, bytes: pool };
+    this.#pooled = { names: pool, bytes: pool };
+    this.#alwaysPool = io === "pool";
+  }
+
+  /** Whether direct calls are given up at the moment. */
+  get pooled(): boolean {
+    return this.#alwaysPool || (this.#poolUntil !== 0 && performance.now() < this.#poolUntil);
+  }
+
+  /** The calls for an operation on this many bytes, once the event loop has had its turn. */
+  choose(size: number): Choice | Promise<Choice> {
+    if (this.pooled) return this.#pooled;
+    if (this.#mayGoOn()) return size <= smallSize ? this.#small : this.#large;
+    return this.turn().then(() => this.choose(size));
+  }
+
+  /** The calls for bytes whose number became known after the choice. */
+  sized(choice: Choice, size: number): FileCalls {
+    return size <= smallSize ? choice.bytes : this.#pooled.bytes;
+  }
+
+  /** Waits for the next turn where this one is spent; for loops of many direct calls. */
+  breathe(): Promise<void> | undefined {
+    return this.#mayGoOn() ? undefined : this.turn();
+  }
+
+  /** The next turn of the event loop. */
+  turn(): Promise<void> {
+    return (this.#turn ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#turn = undefined;
+        resolve();
+      });
+    }));
+  }
+
+  #mayGoOn(): boolean {
+    if (this.#turn !== undefined) return performance.now() - this.#turnStart < patience;
+    this.#turnStart = performance.now();
+    void this.turn();
+    return true;
+  }
+
+  #timed(calls: FileCalls): FileCalls {
+    const timed: Record<string, (...args: unknown[]) => unknown> = {};
+    for (const [name, call] of Object.entries(calls) as [string, (...args: unknown[]) => unknown][]) {
+      timed[name] = (...args) => {
+        const start = performance.now();
+        try {
+          return call(...args);
+        } finally {
+          const end = performance.now();
+          if (end - start > patience) this.#slow(end);
+        }
+      };
+    }
+    return timed as unknown as FileCalls;
+  }
+
+  /** Retreats twice as long as last time when that was over just now, else briefly. */
+  #slow(now: number): void {
+    const again = this.#poolUntil !== 0 && now - this.#poolUntil < this.#retreat;
+    this.#retreat = again ? Math.min(this.#retreat * 2, longestRetreat) : firstRetreat;
+    this.#poolUntil = now + this.#retreat;
+  }
+}

@@ -1,0 +1,112 @@
+import { StorageError } from "@stowage/core";
+import { storageName } from "./errors.ts";
+import type { FileLock, FileSystem } from "./file-system.ts";
+
+/** Locks that the keys share; two keys with the same one only wait for each other. */
+const slots = 16;
+
+/** Milliseconds that a writer waits for another process. */
+const longestWait = 10_000;
+
+/** Turns of the event loop that a writer waits before it tries less often. */
+const eagerTurns = 50;
+
+/**
+ * The order of all changes to one key, across the processes of a host. Every change takes the lock of its key around the
+ * step that makes it visible, unconditional ones too: otherwise one could come between the check and the change of a
+ * conditional one, and be overwritten unseen.
+ */
+export class Locks {
+  readonly #fileSystem: FileSystem;
+  readonly #folder: string;
+  readonly #slots: Slot[];
+
+  constructor(fileSystem: FileSystem, folder: string) {
+    this.#fileSystem = fileSystem;
+    this.#folder = folder;
+    this.#slots = Array.from({ length: slots }, (_, index) => new Slot(this.pathOf(index)));
+  }
+
+  /** The slot of a path. Where the file system folds case, all share one, because it is not known what it folds. */
+  slotOf(path: string, folding: boolean): number {
+    if (folding) return 0;
+    let hash = 0x811c9dc5;
+    for (let index = 0; index < path.length; index++) hash = Math.imul(hash ^ path.charCodeAt(index), 0x01000193);
+    return ((hash >>> 16) ^ hash) & (slots - 1);
+  }
+
+  /** The file of a slot. */
+  pathOf(slot: number): string {
+    return `${this.#folder}/${slot.toString(16)}`;
+  }
+
+  async acquire(slot: number, signal: AbortSignal | undefined): Promise<void> {
+    await this.#slots[slot]!.acquire(this.#fileSystem, signal);
+  }
+
+  release(slot: number): void {
+    this.#slots[slot]!.release();
+  }
+
+  close(): void {
+    for (const slot of this.#slots) slot.close();
+  }
+}
+
+class Slot {
+  readonly #path: string;
+  readonly #waiting: (() => void)[] = [];
+  #lock: FileLock | undefined;
+  #held = false;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** First in line within this process, then against the others. */
+  async acquire(fileSystem: FileSystem, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#held) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#held = true;
+    try {
+      signal?.throwIfAborted();
+      this.#lock ??= await fileSystem.openLock(this.#path);
+      if (!this.#lock.tryAcquire()) await this.#wait(this.#lock, signal);
+    } catch (error) {
+      this.#passOn();
+      throw error;
+    }
+  }
+
+  release(): void {
+    try {
+      this.#lock?.release();
+    } finally {
+      this.#passOn();
+    }
+  }
+
+  close(): void {
+    this.#lock?.close();
+    this.#lock = undefined;
+  }
+
+  #passOn(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#held = false;
+    else next();
+  }
+
+  /** Waits in real time, because it waits for another process. */
+  async #wait(lock: FileLock, signal: AbortSignal | undefined): Promise<void> {
+    const deadline = performance.now() + longestWait;
+    for (let turn = 0; !lock.tryAcquire(); turn++) {
+      signal?.throwIfAborted();
+      if (performance.now() > deadline) {
+        throw new StorageError("unavailable", `Another process has held a lock under .stowage/locks for ${longestWait / 1000} s.`, {
+          storage: storageName,
+        });
+      }
+      await new Promise<void>((resolve) => void (turn < eagerTurns ? setImmediate(resolve) : setTimeout(resolve, 1)));
+    }
+  }
+}

@@ -38,3 +38,8 @@ export * from "./plugin/check-options.ts";
 export * from "./plugin/nearest-name.ts";
 export * from "./plugin/option.ts";
 export * from "./plugin/plugin.ts";
+export * from "./functions/copy.ts";
+export * from "./functions/explain.ts";
+export * from "./functions/fan-out.ts";
+export * from "./functions/get-or-throw.ts";
+export * from "./functions/update.ts";

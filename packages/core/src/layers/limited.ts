@@ -20,6 +20,8 @@ import type {
 import { Deadlines } from "../contract/deadlines.ts";
 import { checkKey } from "../contract/keys.ts";
 import { StorageError } from "../contract/storage-error.ts";
+import type { Tap } from "../contract/tapped-source.ts";
+import { tappedSource } from "../contract/tapped-source.ts";
 import { isByteStorage } from "../functions/is-byte-storage.ts";
 import type { Call, Next } from "../shapes/around-storage.ts";
 import { AroundStorage } from "../shapes/around-storage.ts";
@@ -27,7 +29,6 @@ import type { AnyLayer, ByteLayer } from "../shapes/layer.ts";
 import { anyLayer } from "../shapes/layer.ts";
 import { preparedBatch } from "../shapes/prepared-batch.ts";
 import { writing } from "../shapes/rejecting.ts";
-import { cutSource } from "./cut-source.ts";
 import type { KeyMatcher } from "./key-pattern.ts";
 import { keyMatcher } from "./key-pattern.ts";
 import { sendInTime } from "./timed-call.ts";
@@ -134,11 +135,14 @@ export class LimitedStorage<V> extends AroundStorage<V> {
       checkSource(source, this.name, key);
       const size = source instanceof Blob ? source.size : options?.size;
       if (size !== undefined && size > maxSize) throw this.#tooLarge(maxSize, key, "write");
-      return super.write(
-        key,
-        cutSource(source, maxSize, () => this.#tooLarge(maxSize, key, "write")),
-        options,
-      );
+      const counting = (): Tap => {
+        let rest = maxSize;
+        return (chunk) => {
+          rest -= chunk.byteLength;
+          if (rest < 0) throw this.#tooLarge(maxSize, key, "write");
+        };
+      };
+      return super.write(key, tappedSource(source, counting), options);
     });
   }
 

@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import type { Plugin } from "@stowage/core";
 import { nearestName, StorageError } from "@stowage/core";
+import { corePlugins } from "./core-plugins.ts";
 import { official } from "./official.ts";
 import { alternatives, quote } from "./problems.ts";
 
@@ -11,7 +12,7 @@ export type Found = { readonly plugin: Plugin } | { readonly wrong: string };
 /** Finds plugins by name: those that were handed in, then the official packages, which are loaded when they are named. */
 export class Registry {
   readonly #plugins = new Map<string, Plugin>();
-  readonly #loading = new Map<string, Promise<readonly Plugin[] | string>>();
+  readonly #loading = new Map<string, Promise<Loaded>>();
 
   constructor(plugins: readonly Plugin[] = []) {
     for (const plugin of plugins) {
@@ -21,6 +22,7 @@ export class Registry {
       }
       this.#plugins.set(plugin.name, plugin);
     }
+    for (const plugin of corePlugins) if (!this.#plugins.has(plugin.name)) this.#plugins.set(plugin.name, plugin);
   }
 
   /** The plugins that were handed in or loaded so far. */
@@ -45,31 +47,41 @@ export class Registry {
 
   /** Loads every official package that is installed. */
   async loadInstalled(): Promise<void> {
-    for (const name of official.keys()) if (!this.#plugins.has(name)) await this.#load(name);
+    for (const [name, { package: packageName }] of official) {
+      if (this.#plugins.has(name) || "missing" in (await this.#import(packageName))) continue;
+      const found = await this.#load(name);
+      if ("wrong" in found) throw new StorageError("config", found.wrong);
+    }
   }
 
   async #load(name: string): Promise<Found> {
     const { package: packageName = "" } = official.get(name) ?? {};
-    if (!this.#loading.has(packageName)) this.#loading.set(packageName, importPlugins(packageName));
-    const loaded = await this.#loading.get(packageName);
-    if (loaded === undefined || typeof loaded === "string") return { wrong: `${quote(name)} ${loaded}` };
-    const plugin = loaded.find((candidate) => candidate.name === name);
+    const loaded = await this.#import(packageName);
+    if ("wrong" in loaded) return { wrong: `${quote(name)} ${loaded.wrong}` };
+    const plugin = loaded.plugins.find((candidate) => candidate.name === name);
     if (plugin === undefined) return { wrong: `${quote(name)} is not in the installed version of ${packageName}; update it.` };
     this.#plugins.set(name, plugin);
     return { plugin };
   }
+
+  #import(packageName: string): Promise<Loaded> {
+    const loading = this.#loading.get(packageName) ?? importPlugins(packageName);
+    this.#loading.set(packageName, loading);
+    return loading;
+  }
 }
 
-/** The plugins of an official package, or why it cannot be loaded. The name comes from our table, never from a file. */
-async function importPlugins(packageName: string): Promise<readonly Plugin[] | string> {
-  const entry = `${packageName}/plugin`;
+/** The plugins of a package, or the end of a sentence that starts with a name and says why there are none. */
+type Loaded = { readonly plugins: readonly Plugin[] } | { readonly wrong: string; readonly missing?: true };
+
+/** The name comes from our table, never from a file. */
+async function importPlugins(packageName: string): Promise<Loaded> {
   try {
-    const { plugins } = (await importEntry(entry)) as { readonly plugins: readonly Plugin[] };
-    return plugins;
+    return (await importEntry(`${packageName}/plugin`)) as { readonly plugins: readonly Plugin[] };
   } catch (error) {
-    if (isMissing(error, packageName)) return `needs a package that is not installed: npm install ${packageName}`;
+    if (isMissing(error, packageName)) return { wrong: `needs a package that is not installed: npm install ${packageName}`, missing: true };
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    return `needs ${packageName}, which cannot be loaded: ${reason}`;
+    return { wrong: `needs ${packageName}, which cannot be loaded: ${reason}` };
   }
 }
 

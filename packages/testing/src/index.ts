@@ -1,5 +1,6 @@
 export * from "./virtual-clock.ts";
 export * from "./mock-storage.ts";
+export * from "./faulty.ts";
 export type { RecordedCall } from "./recording.ts";
 export type { FaultKind } from "./faults/fault.ts";
 export type { CallName } from "./faults/intercepted-storage.ts";

@@ -43,8 +43,9 @@ export function canHappen(kind: FaultKind, operation: CallName): boolean {
   return true;
 }
 
-/** Lets a fault happen to a call. */
+/** Lets a fault happen to a call. One whose signal was aborted before is refused as usual. */
 export function happen<T>(fault: Fault, call: Invocation<T>, clock: Clock): Promise<T> {
+  if (call.options?.signal?.aborted === true) return call.perform();
   if (fault.delay === undefined || fault.delay <= 0) return happenNow(fault, call);
   return clock.sleep(fault.delay, call.options?.signal).then(
     () => happenNow(fault, call),
@@ -56,7 +57,13 @@ export function happen<T>(fault: Fault, call: Invocation<T>, clock: Clock): Prom
 }
 
 /** The error of a fault where none is given. */
-export function faultError(code: ErrorCode, message: string, call: Invocation, storage: string, outcome?: "unknown"): StorageError {
+export function faultError(
+  code: ErrorCode,
+  message: string,
+  call: Invocation,
+  storage: string,
+  outcome?: "none" | "unknown",
+): StorageError {
   return new StorageError(code, message, { operation: call.operation, key: call.key, storage, outcome });
 }
 

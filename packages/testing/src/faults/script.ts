@@ -194,6 +194,11 @@ interface Line {
 function wants({ operations, where, fault }: Line, call: Invocation): boolean {
   if (operations !== undefined && !operations.includes(call.operation)) return false;
   if (operations === undefined && !wantsAny(fault, call.operation)) return false;
+  return isMeant(where, call);
+}
+
+/** Whether a call is among those that are meant. */
+export function isMeant(where: Where | undefined, call: ScriptedCall): boolean {
   if (where === undefined) return true;
   return typeof where === "string" ? call.keys.includes(where) : where(call);
 }

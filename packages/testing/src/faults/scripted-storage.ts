@@ -1,4 +1,5 @@
 import type { Clock, Storage } from "@stowage/core";
+import type { Fault } from "./fault.ts";
 import { happen } from "./fault.ts";
 import type { CallName, Invocation } from "./intercepted-storage.ts";
 import { InterceptedStorage } from "./intercepted-storage.ts";
@@ -40,6 +41,11 @@ export abstract class ScriptedStorage<V> extends InterceptedStorage<V> {
 
   protected intercept<T>(call: Invocation<T>): Promise<T> {
     const fault = this.#scripts.take(call);
-    return fault === undefined ? this.unscripted(call) : happen(fault, call, this.clock);
+    return fault === undefined ? this.unscripted(call) : this.inject(fault, call);
+  }
+
+  /** Lets a fault happen to a call. */
+  protected inject<T>(fault: Fault, call: Invocation<T>): Promise<T> {
+    return happen(fault, call, this.clock);
   }
 }

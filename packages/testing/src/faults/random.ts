@@ -1,0 +1,28 @@
+/** Numbers that look random and are the same for the same seed. Not for secrets. */
+export class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  /** From 0 up to, and without, 1. */
+  next(): number {
+    // A Weyl sequence whose steps are mixed by the finalizer of MurmurHash3.
+    this.#state = (this.#state + 0x9e3779b9) >>> 0;
+    let mixed = this.#state;
+    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+    return ((mixed ^ (mixed >>> 16)) >>> 0) / 2 ** 32;
+  }
+
+  /** A whole number from 0 up to, and without, `end`. */
+  below(end: number): number {
+    return Math.floor(this.next() * end);
+  }
+}
+
+/** A seed that differs from run to run, short enough to type. */
+export function freshSeed(): number {
+  return Math.floor(Math.random() * 2 ** 31);
+}

@@ -1,4 +1,5 @@
-import { cancelSource, checkSource, concatBytes, readSource, resolveRange, streamOf } from "../contract/bytes.ts";
+import { concatBytes, resolveRange, streamOf } from "../contract/bytes.ts";
+import { cancelSource, checkSource, readSource } from "../contract/sources.ts";
 import type { ByteSource, Bytes, ByteStorage, Entry, EntryInfo, PutOptions, ReadOptions, WriteOptions } from "../contract/contract.ts";
 import { checkKey } from "../contract/keys.ts";
 import { checkPutOptions, checkReadOptions, refuseAbility } from "../contract/options.ts";

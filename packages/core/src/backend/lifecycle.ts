@@ -1,6 +1,6 @@
 import type { Clock } from "../contract/clock.ts";
 import { systemClock } from "../contract/clock.ts";
-import { untilAborted } from "../contract/bytes.ts";
+import { untilAborted } from "../contract/sources.ts";
 import { StorageError } from "../contract/storage-error.ts";
 
 export interface LifecycleOptions {

@@ -19,31 +19,42 @@ export const defaultListLimit = 1000;
 
 /** Who refuses, and with what abilities: any storage. */
 type Refusing = Pick<AnyStorage, "name" | "capabilities">;
+type Named = Pick<AnyStorage, "name">;
 
 /**
  * Put options with `ttl` turned into `expiresAt`; the same object where there is no `ttl`.
- * Refuses both together, and numbers that are not finite and positive.
+ * Refuses both together, and numbers that are not finite and positive, in the name of `storage`.
  */
-export function withExpiry<O extends Omit<PutOptions, "signal">>(options: O, clock: Clock): O;
-export function withExpiry<O extends Omit<PutOptions, "signal">>(options: O | undefined, clock: Clock): O | undefined;
-export function withExpiry<O extends Omit<PutOptions, "signal">>(options: O | undefined, clock: Clock = systemClock): O | undefined {
+export function withExpiry<O extends Omit<PutOptions, "signal">>(options: O, clock: Clock, storage?: Named, operation?: OperationName): O;
+export function withExpiry<O extends Omit<PutOptions, "signal">>(
+  options: O | undefined,
+  clock: Clock,
+  storage?: Named,
+  operation?: OperationName,
+): O | undefined;
+export function withExpiry<O extends Omit<PutOptions, "signal">>(
+  options: O | undefined,
+  clock: Clock = systemClock,
+  storage?: Named,
+  operation: OperationName = "put",
+): O | undefined {
   if (options === undefined || (options.ttl === undefined && options.expiresAt === undefined)) return options;
   if (options.ttl === undefined) {
-    checkTime("expiresAt", options.expiresAt);
+    checkTime("expiresAt", options.expiresAt, storage, operation);
     return options;
   }
-  if (options.expiresAt !== undefined) throw new StorageError("invalid-option", eitherTtlOrExpiresAt);
+  if (options.expiresAt !== undefined) refuseOption(eitherTtlOrExpiresAt, storage, operation);
   const { ttl, ...rest } = options;
-  checkTime("ttl", ttl);
+  checkTime("ttl", ttl, storage, operation);
   return { ...rest, expiresAt: clock.now() + ttl } as O;
 }
 
 /** The operations of a batch with `ttl` turned into `expiresAt`; the same array where there is none. */
-export function withExpiries<V>(operations: readonly Operation<V>[], clock: Clock): readonly Operation<V>[] {
+export function withExpiries<V>(operations: readonly Operation<V>[], clock: Clock, storage?: Named): readonly Operation<V>[] {
   if (!operations.some((operation) => operation.type === "put" && operation.options?.ttl !== undefined)) return operations;
   return operations.map((operation) =>
     operation.type === "put" && operation.options?.ttl !== undefined
-      ? { ...operation, options: withExpiry(operation.options, clock) }
+      ? { ...operation, options: withExpiry(operation.options, clock, storage, "batch") }
       : operation,
   );
 }
@@ -60,8 +71,8 @@ export function checkPutOptions(
   if (size !== undefined && !(Number.isInteger(size) && size >= 0)) refuse("size must be a whole number of bytes.");
   if (ttl !== undefined || expiresAt !== undefined) {
     if (ttl !== undefined && expiresAt !== undefined) refuse(eitherTtlOrExpiresAt);
-    if (ttl !== undefined) checkTime("ttl", ttl);
-    else checkTime("expiresAt", expiresAt);
+    if (ttl !== undefined) checkTime("ttl", ttl, storage, operation);
+    else checkTime("expiresAt", expiresAt, storage, operation);
     if (storage.capabilities.ttl === false) refuseAbility("ttl and expiresAt", storage, operation);
   }
   if (metadata !== undefined) {
@@ -151,15 +162,15 @@ const eitherTtlOrExpiresAt = "Give either ttl or expiresAt, not both.";
 
 const metadataName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
-function checkTime(name: "ttl" | "expiresAt", value: unknown): void {
+function checkTime(name: "ttl" | "expiresAt", value: unknown, storage: Named | undefined, operation: OperationName): void {
   if (typeof value === "number" && Number.isFinite(value) && value > 0) return;
-  throw new StorageError("invalid-option", `${name} must be a finite positive number of milliseconds.`);
+  refuseOption(`${name} must be a finite positive number of milliseconds.`, storage, operation);
 }
 
 function needCondition(condition: Condition, storage: Refusing, operation: OperationName): void {
   if (!storage.capabilities.conditions.includes(condition)) refuseAbility(`the condition "${condition}"`, storage, operation);
 }
 
-function refuseOption(message: string, storage: Refusing, operation: OperationName): never {
-  throw new StorageError("invalid-option", message, { operation, storage: storage.name });
+function refuseOption(message: string, storage: Named | undefined, operation: OperationName): never {
+  throw new StorageError("invalid-option", message, { operation, storage: storage?.name });
 }

@@ -1,5 +1,5 @@
-import type { ChunkIterator } from "./bytes.ts";
-import { cancelSource, isRepeatable, openSource, stopSource } from "./bytes.ts";
+import type { ChunkIterator } from "./sources.ts";
+import { cancelSource, isRepeatable, openSource, stopSource } from "./sources.ts";
 import type { Bytes, ByteSource } from "./contract.ts";
 
 /** Sees each chunk on its way. What it throws ends the source. */

@@ -1,5 +1,5 @@
-import type { ChunkIterator } from "../contract/bytes.ts";
-import { cancelSource, checkSource, openSource, stopSource } from "../contract/bytes.ts";
+import type { ChunkIterator } from "../contract/sources.ts";
+import { cancelSource, checkSource, openSource, stopSource } from "../contract/sources.ts";
 import type { Bytes, ByteSource } from "../contract/contract.ts";
 import { StorageError } from "../contract/storage-error.ts";
 

@@ -1,5 +1,5 @@
 import { clearByList } from "../backend/clear-by-list.ts";
-import { checkSource } from "../contract/bytes.ts";
+import { checkSource } from "../contract/sources.ts";
 import type { Clock } from "../contract/clock.ts";
 import type {
   ByteSource,

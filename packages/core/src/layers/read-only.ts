@@ -1,5 +1,5 @@
 import type { ByteSource, Capabilities, EntryInfo, OperationName } from "../contract/contract.ts";
-import { cancelSource } from "../contract/bytes.ts";
+import { cancelSource } from "../contract/sources.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import { ForwardingStorage } from "../shapes/forwarding-storage.ts";
 import type { AnyLayer } from "../shapes/layer.ts";

@@ -1,4 +1,4 @@
-import { cancelSource, isRepeatable } from "../contract/bytes.ts";
+import { cancelSource, isRepeatable } from "../contract/sources.ts";
 import type {
   BatchOptions,
   ByteSource,
@@ -82,7 +82,7 @@ export abstract class AroundStorage<V> extends ForwardingStorage<V> {
 
   override put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
     return rejecting(() => {
-      const settled = withExpiry(options, this.clock);
+      const settled = withExpiry(options, this.clock, this, "put");
       const call: Call = { operation: "put", key, options: settled, repeatable: repeatableUnder(settled) };
       return this.#send(call, (signal) => this.below.put(key, value, withSignal(settled, signal)));
     });
@@ -95,7 +95,7 @@ export abstract class AroundStorage<V> extends ForwardingStorage<V> {
 
   override batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
     return rejecting(() => {
-      const settled = withExpiries(operations, this.clock);
+      const settled = withExpiries(operations, this.clock, this);
       const conditional = settled.some((operation) => isConditional(operation.options));
       const call: Call = { operation: "batch", key: undefined, options, repeatable: conditional ? "without-effect" : "always" };
       return this.#send(call, (signal) => this.below.batch(settled, withSignal(options, signal)));
@@ -115,7 +115,7 @@ export abstract class AroundStorage<V> extends ForwardingStorage<V> {
 
   override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
     return writing(source, () => {
-      const settled = withExpiry(options, this.clock);
+      const settled = withExpiry(options, this.clock, this, "write");
       const repeatable = isRepeatable(source) ? repeatableUnder(settled) : "never";
       const call: Call = { operation: "write", key, options: settled, repeatable };
       let sent = false;

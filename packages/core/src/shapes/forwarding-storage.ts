@@ -83,7 +83,7 @@ export abstract class ForwardingStorage<V> implements Storage<V> {
 
   put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
     if (options?.ttl === undefined) return this.below.put(key, value, options);
-    return rejecting(() => this.below.put(key, value, withExpiry(options, this.clock)));
+    return rejecting(() => this.below.put(key, value, withExpiry(options, this.clock, this, "put")));
   }
 
   delete(key: string, options?: DeleteOptions): Promise<void> {
@@ -91,7 +91,7 @@ export abstract class ForwardingStorage<V> implements Storage<V> {
   }
 
   batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
-    return rejecting(() => this.below.batch(withExpiries(operations, this.clock), options));
+    return rejecting(() => this.below.batch(withExpiries(operations, this.clock, this), options));
   }
 
   clear(options?: ClearOptions): Promise<void> {
@@ -104,7 +104,7 @@ export abstract class ForwardingStorage<V> implements Storage<V> {
 
   write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
     if (options?.ttl === undefined) return this.belowBytes.write(key, source, options);
-    return writing(source, () => this.belowBytes.write(key, source, withExpiry(options, this.clock)));
+    return writing(source, () => this.belowBytes.write(key, source, withExpiry(options, this.clock, this, "write")));
   }
 
   flush(options?: CallOptions): Promise<void> {

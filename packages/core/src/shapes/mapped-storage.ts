@@ -74,7 +74,7 @@ export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
   }
 
   async put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
-    const settled = withExpiry(options, this.clock);
+    const settled = withExpiry(options, this.clock, this, "put");
     const encoded = this.encode(value, key);
     return this.below.put(key, encoded instanceof Promise ? await encoded : encoded, settled);
   }
@@ -111,7 +111,7 @@ export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
   async #encodeOperation(operation: Operation<V>): Promise<Operation<I>> {
     if (operation.type !== "put") return operation;
     const { key, value, options } = operation;
-    return { type: "put", key, value: await this.encode(value, key), options: withExpiry(options, this.clock) };
+    return { type: "put", key, value: await this.encode(value, key), options: withExpiry(options, this.clock, this, "batch") };
   }
 
   async #decodeEntry(entry: Entry<I> | undefined): Promise<Entry<V> | undefined> {

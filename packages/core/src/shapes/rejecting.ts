@@ -1,4 +1,4 @@
-import { cancelSource } from "../contract/bytes.ts";
+import { cancelSource } from "../contract/sources.ts";
 import type { ByteSource } from "../contract/contract.ts";
 
 /** A call whose preparation may throw: what it throws rejects instead. The promise of `call` is returned itself. */

@@ -1,4 +1,5 @@
-import { checkBytes, checkSource, whenAborted } from "../contract/bytes.ts";
+import { checkBytes } from "../contract/bytes.ts";
+import { checkSource, whenAborted } from "../contract/sources.ts";
 import type { Clock } from "../contract/clock.ts";
 import type {
   BatchOptions,
@@ -147,7 +148,7 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   override put(key: string, value: Uint8Array, options?: PutOptions): Promise<EntryInfo> {
     return rejecting(() => {
       checkBytes(value, "put", this.name, key);
-      const settled = withExpiry(options, this.clock);
+      const settled = withExpiry(options, this.clock, this, "put");
       settled?.signal?.throwIfAborted();
       const encoded = this.encode(value, key, settled);
       if (!(encoded instanceof Promise)) return this.#store(key, encoded, value.byteLength, settled);
@@ -162,7 +163,7 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
       if (operation.type !== "put") return operation;
       const { type, key, value } = operation;
       checkBytes(value, "batch", this.name, key);
-      const settled = withExpiry(operation.options, this.clock);
+      const settled = withExpiry(operation.options, this.clock, this, "batch");
       const encoded = await promptly(this.encode(value, key, settled), options?.signal);
       return { type, key, value: encoded, options: this.innerOptions(settled) };
     };
@@ -180,7 +181,7 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
     return writing(source, () => {
       checkSource(source, this.name, key);
-      const settled = withExpiry(options ?? {}, this.clock);
+      const settled = withExpiry(options ?? {}, this.clock, this, "write");
       if (this.capabilities.streams === "none") refuseAbility("write", this, "write");
       const { size, signal } = settled;
       const encode = (chunks: AsyncIterable<Uint8Array>): AsyncIterable<Bytes> => this.encodeStream(chunks, key, settled);

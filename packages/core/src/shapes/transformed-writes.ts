@@ -1,5 +1,5 @@
 import { wrongSize } from "../backend/base-byte-storage.ts";
-import { cancelSource, isRepeatable, readSource } from "../contract/bytes.ts";
+import { cancelSource, isRepeatable, readSource } from "../contract/sources.ts";
 import type { ByteSource, Bytes } from "../contract/contract.ts";
 
 /** A source seen through a layer over bytes: what it gives is encoded on its way down. */

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type {
+  BatchOptions,
   ByteSource,
   Bytes,
   ByteStorage,
@@ -12,6 +13,7 @@ import type {
   Entry,
   EntryInfo,
   ListOptions,
+  Operation,
   OperationName,
   Page,
   PutOptions,
@@ -33,7 +35,7 @@ import {
   resolveRange,
   StorageError,
   systemClock,
-  whenAborted,
+  untilAborted,
 } from "@stowage/core";
 import { Disk, etagOf, infoOf } from "./disk.ts";
 import { storageName, translate } from "./errors.ts";
@@ -170,20 +172,28 @@ class FileStorage extends BaseByteStorage {
   }
 
   override async write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
-    checkSource(source, storageName, key);
-    let owned = false;
+    let opened = false;
+    const open = (): ReturnType<typeof openSource> => {
+      opened = true;
+      return openSource(source);
+    };
     try {
+      checkSource(source, storageName, key);
       checkPutOptions(options, this, "write");
       return await this.#on("write", key, options.signal, async (path) => {
         const change = { operation: "write", key, path, ...conditionsOf(options) } as const;
         await this.#writer!.check(change);
-        owned = true;
-        return infoOf(key, await this.#writer!.write(change, source, options.size));
+        return infoOf(key, await this.#writer!.write(change, open, options.size));
       });
     } catch (error) {
-      if (!owned) cancelSource(source, error);
+      if (!opened) cancelSource(source, error);
       throw error;
     }
+  }
+
+  override async batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
+    this.#lifecycle.check("batch");
+    await super.batch(operations, options);
   }
 
   override async flush(options?: CallOptions): Promise<void> {
@@ -215,14 +225,8 @@ class FileStorage extends BaseByteStorage {
   /** A call, which an abort ends at once: what is under way then cleans up behind it. */
   async #run<T>(operation: OperationName, key: string | undefined, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     try {
-      if (signal === undefined) return await this.#lifecycle.run(operation, work);
-      signal.throwIfAborted();
-      const aborted = whenAborted(signal);
-      try {
-        return await Promise.race([this.#lifecycle.run(operation, work), aborted.promise]);
-      } finally {
-        aborted.dispose();
-      }
+      const running = this.#lifecycle.run(operation, work, signal);
+      return await (signal === undefined ? running : untilAborted(running, signal));
     } catch (error) {
       throw translate(error, { operation, key });
     }
@@ -247,6 +251,9 @@ const conditionsOf = (options: PutOptions | undefined): Pick<PutOptions, "ifMatc
   ifNoneMatch: options?.ifNoneMatch,
   signal: options?.signal,
 });
+
+const openSource = (source: ByteSource): ReadableStream<Bytes> | AsyncIterable<Bytes> =>
+  typeof source === "function" ? source() : source instanceof Blob ? source.stream() : source;
 
 function directoryOf(directory: unknown): string {
   if (directory instanceof URL && directory.protocol === "file:") return fileURLToPath(directory);

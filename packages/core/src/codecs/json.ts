@@ -1,5 +1,5 @@
 import type { Clock } from "../contract/clock.ts";
-import type { Bytes, ByteStorage, Details } from "../contract/contract.ts";
+import type { Bytes, ByteStorage, Details, OperationName } from "../contract/contract.ts";
 import { headerOf, missingLayer } from "../contract/format.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import type { Codec } from "../shapes/layer.ts";
@@ -53,76 +53,79 @@ export class JsonStorage<V> extends MappedStorage<V> {
     this.#schema = schema;
   }
 
-  protected override encode(value: V, key: string): Bytes | Promise<Bytes> {
-    const text = this.#stringify(value, key);
+  protected override encode(value: V, key: string, operation: OperationName): Bytes | Promise<Bytes> {
+    const place: Place = { storage: this.name, key, operation };
+    const text = stringify(value, place);
     if (this.#schema === undefined) return encoder.encode(text);
-    const result = this.#validate(this.#schema, JSON.parse(text), key);
-    return result instanceof Promise ? result.then((settled) => this.#accept(settled, text, key)) : this.#accept(result, text, key);
+    const result = validate(this.#schema, JSON.parse(text), place);
+    return result instanceof Promise ? result.then((settled) => accept(settled, text, place)) : accept(result, text, place);
   }
 
-  protected override decode(bytes: Bytes, key: string): V | Promise<V> {
-    const value: unknown = this.#parse(bytes, key);
+  protected override decode(bytes: Bytes, key: string, operation: OperationName): V | Promise<V> {
+    const place: Place = { storage: this.name, key, operation };
+    const value: unknown = parse(bytes, place);
     if (this.#schema === undefined) return value as V;
-    const result = this.#validate(this.#schema, value, key);
-    return result instanceof Promise ? result.then((settled) => this.#give(settled, key)) : this.#give(result, key);
+    const result = validate(this.#schema, value, place);
+    return result instanceof Promise ? result.then((settled) => give(settled, place)) : give(result, place);
   }
 
   override details(): Details {
     const schema = this.#schema?.["~standard"].vendor;
     return { options: schema === undefined ? {} : { schema }, stats: {} };
   }
+}
 
-  #stringify(value: V, key: string): string {
-    let text: string | undefined;
-    let cause: unknown;
-    try {
-      text = JSON.stringify(value);
-    } catch (error) {
-      cause = error;
-    }
-    const problem = text === undefined || isSuspicious(text) ? whyNotJson(value) : undefined;
-    if (text !== undefined && problem === undefined) return text;
-    const message = `JSON cannot hold this value: ${problem ?? "it has no JSON form"}.`;
-    throw new StorageError("invalid-value", message, { storage: this.name, key, cause });
-  }
+/** Where a value goes or comes from, for errors. */
+interface Place {
+  readonly storage: string;
+  readonly key: string;
+  readonly operation: OperationName;
+}
 
-  #parse(bytes: Bytes, key: string): unknown {
-    try {
-      return JSON.parse(decoder.decode(bytes));
-    } catch {
-      // The cause is left out: it quotes the value.
-      const header = headerOf(bytes);
-      if (header !== undefined) throw missingLayer(header, { storage: this.name, key });
-      throw new StorageError("corrupt", `The ${bytes.byteLength} bytes that are stored are not JSON in UTF-8.`, {
-        storage: this.name,
-        key,
-      });
-    }
+function stringify(value: unknown, place: Place): string {
+  let text: string | undefined;
+  let cause: unknown;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    cause = error;
   }
+  const problem = text === undefined || isSuspicious(text) ? whyNotJson(value) : undefined;
+  if (text !== undefined && problem === undefined) return text;
+  throw new StorageError("invalid-value", `JSON cannot hold this value: ${problem ?? "it has no JSON form"}.`, { ...place, cause });
+}
 
-  #validate(schema: StandardSchema<unknown, V>, value: unknown, key: string): SchemaResult<V> | Promise<SchemaResult<V>> {
-    const failed = (cause: unknown): never => {
-      throw new StorageError("internal", "The schema failed instead of checking the value.", { storage: this.name, key, cause });
-    };
-    try {
-      const result = schema["~standard"].validate(value);
-      return result instanceof Promise ? result.catch(failed) : result;
-    } catch (error) {
-      return failed(error);
-    }
+function parse(bytes: Bytes, place: Place): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch {
+    // The cause is left out: it quotes the value.
+    const header = headerOf(bytes);
+    if (header !== undefined) throw missingLayer(header, place);
+    throw new StorageError("corrupt", `The ${bytes.byteLength} bytes that are stored are not JSON in UTF-8.`, place);
   }
+}
 
-  #accept({ issues }: SchemaResult<V>, text: string, key: string): Bytes {
-    if (issues === undefined) return encoder.encode(text);
-    const message = `The value, as JSON keeps it, does not fit the schema: ${describeIssues(issues)}.`;
-    throw new StorageError("invalid-value", message, { storage: this.name, key });
+function validate<V>(schema: StandardSchema<unknown, V>, value: unknown, place: Place): SchemaResult<V> | Promise<SchemaResult<V>> {
+  const failed = (cause: unknown): never => {
+    throw new StorageError("internal", "The schema failed instead of checking the value.", { ...place, cause });
+  };
+  try {
+    const result = schema["~standard"].validate(value);
+    return result instanceof Promise ? result.catch(failed) : result;
+  } catch (error) {
+    return failed(error);
   }
+}
 
-  #give(result: SchemaResult<V>, key: string): V {
-    if (result.issues === undefined) return result.value;
-    const message = `The value that is stored does not fit the schema: ${describeIssues(result.issues)}.`;
-    throw new StorageError("corrupt", message, { storage: this.name, key });
-  }
+function accept({ issues }: SchemaResult<unknown>, text: string, place: Place): Bytes {
+  if (issues === undefined) return encoder.encode(text);
+  throw new StorageError("invalid-value", `The value, as JSON keeps it, does not fit the schema: ${describeIssues(issues)}.`, place);
+}
+
+function give<V>(result: SchemaResult<V>, place: Place): V {
+  if (result.issues === undefined) return result.value;
+  throw new StorageError("corrupt", `The value that is stored does not fit the schema: ${describeIssues(result.issues)}.`, place);
 }
 
 /** Whether a value may hide in the text that JSON changed in silence: NaN becomes null, a Map {} and bytes {"0":1}. */

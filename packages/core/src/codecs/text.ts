@@ -1,4 +1,4 @@
-import type { Bytes, ByteStorage } from "../contract/contract.ts";
+import type { Bytes, ByteStorage, OperationName } from "../contract/contract.ts";
 import { headerOf, missingLayer } from "../contract/format.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import type { Codec } from "../shapes/layer.ts";
@@ -21,7 +21,7 @@ export class TextStorage extends MappedStorage<string> {
     super(inner, clock);
   }
 
-  protected override encode(value: string, key: string): Bytes {
+  protected override encode(value: string, key: string, operation: OperationName): Bytes {
     if (typeof value !== "string") {
       throw new StorageError("invalid-value", `text keeps strings, got ${value === null ? "null" : typeof value}.`, {
         storage: this.name,
@@ -29,18 +29,26 @@ export class TextStorage extends MappedStorage<string> {
       });
     }
     if (!value.isWellFormed()) {
-      throw new StorageError("invalid-value", "The text has a lone surrogate, which UTF-8 cannot hold.", { storage: this.name, key });
+      throw new StorageError("invalid-value", "The text has a lone surrogate, which UTF-8 cannot hold.", {
+        storage: this.name,
+        key,
+        operation,
+      });
     }
     return encoder.encode(value);
   }
 
-  protected override decode(bytes: Bytes, key: string): string {
+  protected override decode(bytes: Bytes, key: string, operation: OperationName): string {
     try {
       return decoder.decode(bytes);
     } catch {
       const header = headerOf(bytes);
-      if (header !== undefined) throw missingLayer(header, { storage: this.name, key });
-      throw new StorageError("corrupt", `The ${bytes.byteLength} bytes that are stored are not UTF-8.`, { storage: this.name, key });
+      if (header !== undefined) throw missingLayer(header, { storage: this.name, key, operation });
+      throw new StorageError("corrupt", `The ${bytes.byteLength} bytes that are stored are not UTF-8.`, {
+        storage: this.name,
+        key,
+        operation,
+      });
     }
   }
 }

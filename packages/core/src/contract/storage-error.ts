@@ -70,7 +70,7 @@ export class StorageError extends Error {
   readonly failures: readonly Failure[] | undefined;
 
   constructor(code: ErrorCode, message: string, options: StorageErrorOptions = {}) {
-    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryable = options.retryable ?? retryableCodes.has(code);
     this.outcome = options.outcome ?? "none";

@@ -13,11 +13,13 @@ import type {
   EntryInfo,
   ListOptions,
   Operation,
+  OperationName,
   Page,
   PutOptions,
   Storage,
 } from "../contract/contract.ts";
-import { withExpiry } from "../contract/options.ts";
+import { withExpiries, withExpiry } from "../contract/options.ts";
+import { untilAborted } from "../contract/sources.ts";
 import { preparedBatch } from "./prepared-batch.ts";
 
 /**
@@ -36,10 +38,10 @@ export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
     this.clock = clock;
   }
 
-  /** Throws `invalid-value` where the value has no encoded form. */
-  protected abstract encode(value: V, key: string): I | Promise<I>;
-  /** Throws `corrupt` where nothing encodes to this. */
-  protected abstract decode(value: I, key: string): V | Promise<V>;
+  /** Throws `invalid-value` where the value has no encoded form. `operation` is for that error. */
+  protected abstract encode(value: V, key: string, operation: OperationName): I | Promise<I>;
+  /** Throws `corrupt` where nothing encodes to this. `operation` is for that error. */
+  protected abstract decode(value: I, key: string, operation: OperationName): V | Promise<V>;
 
   /** The abilities below; values of this kind do not stream. */
   get capabilities(): Capabilities {
@@ -49,16 +51,18 @@ export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
 
   async get(key: string, options?: CallOptions): Promise<V | undefined> {
     const value = await this.below.get(key, options);
-    return value === undefined ? undefined : this.decode(value, key); // not awaited here: a synchronous codec costs no step more
+    if (value === undefined) return undefined;
+    const decoded = this.decode(value, key, "get");
+    return decoded instanceof Promise ? untilAborted(decoded, options?.signal) : decoded; // a synchronous codec costs no step more
   }
 
   async getEntry(key: string, options?: CallOptions): Promise<Entry<V> | undefined> {
-    return await this.#decodeEntry(await this.below.getEntry(key, options));
+    return await this.#decodeEntry(await this.below.getEntry(key, options), "getEntry", options);
   }
 
   async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
     const entries = await this.below.getEntries(keys, options);
-    return await Promise.all(entries.map((entry) => this.#decodeEntry(entry)));
+    return await Promise.all(entries.map((entry) => this.#decodeEntry(entry, "getEntries", options)));
   }
 
   head(key: string, options?: CallOptions): Promise<EntryInfo | undefined> {
@@ -75,17 +79,18 @@ export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
 
   async put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
     const settled = withExpiry(options, this.clock, this, "put");
-    const encoded = this.encode(value, key);
-    return this.below.put(key, encoded instanceof Promise ? await encoded : encoded, settled);
+    const encoded = this.encode(value, key, "put");
+    return this.below.put(key, encoded instanceof Promise ? await untilAborted(encoded, options?.signal) : encoded, settled);
   }
 
   delete(key: string, options?: DeleteOptions): Promise<void> {
     return this.below.delete(key, options);
   }
 
-  batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
-    const encode = (operation: Operation<V>): Promise<Operation<I>> => this.#encodeOperation(operation);
-    return preparedBatch(this.name, operations, options, encode, (encoded) => this.below.batch(encoded, options));
+  async batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
+    const settled = withExpiries(operations, this.clock, this);
+    const encode = (operation: Operation<V>): Operation<I> | Promise<Operation<I>> => this.#encodeOperation(operation, options);
+    await preparedBatch(this.name, settled, options, encode, (encoded) => this.below.batch(encoded, options));
   }
 
   clear(options?: ClearOptions): Promise<void> {
@@ -108,13 +113,20 @@ export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
     return this.close();
   }
 
-  async #encodeOperation(operation: Operation<V>): Promise<Operation<I>> {
+  #encodeOperation(operation: Operation<V>, options: BatchOptions | undefined): Operation<I> | Promise<Operation<I>> {
     if (operation.type !== "put") return operation;
-    const { key, value, options } = operation;
-    return { type: "put", key, value: await this.encode(value, key), options: withExpiry(options, this.clock, this, "batch") };
+    const encoded = this.encode(operation.value, operation.key, "batch");
+    if (!(encoded instanceof Promise)) return { ...operation, value: encoded };
+    return untilAborted(encoded, options?.signal).then((value) => ({ ...operation, value }));
   }
 
-  async #decodeEntry(entry: Entry<I> | undefined): Promise<Entry<V> | undefined> {
-    return entry && { ...entry, value: await this.decode(entry.value, entry.key) };
+  async #decodeEntry(
+    entry: Entry<I> | undefined,
+    operation: OperationName,
+    options: CallOptions | undefined,
+  ): Promise<Entry<V> | undefined> {
+    if (entry === undefined) return undefined;
+    const decoded = this.decode(entry.value, entry.key, operation);
+    return { ...entry, value: decoded instanceof Promise ? await untilAborted(decoded, options?.signal) : decoded };
   }
 }

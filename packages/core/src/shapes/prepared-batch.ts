@@ -24,6 +24,7 @@ export async function preparedBatch<V, I>(
       prepared.push(step instanceof Promise ? await step : step);
       positions.push(index);
     } catch (error) {
+      options?.signal?.throwIfAborted();
       if (options?.atomic === true) throw error;
       refused.push({ index, key: operation.key, error });
     }

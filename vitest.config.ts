@@ -1,9 +1,9 @@
-import { defineConfig } from "vitest/config";
+import type { ViteUserConfig } from "vitest/config";
 
 // Tests run from the sources of every package, without a build.
 const conditions = ["@stowage/source", "module", "node", "development|production"];
 
-export default defineConfig({
+const config: ViteUserConfig = {
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: ["@stowage/source", "node"] } },
   test: {
@@ -15,4 +15,6 @@ export default defineConfig({
     },
     testTimeout: 30_000,
   },
-});
+};
+
+export default config;

@@ -2,7 +2,7 @@
 const full = process.env["STOWAGE_EFFORT"] === "full";
 
 export const effort = {
-  full,
+  full: full as boolean,
   /** Kills of a writer for each target. */
   kills: Number(process.env["STOWAGE_KILLS"] ?? (full ? 50 : 5)),
   /** Increments of the shared counter in the test of many processes. */

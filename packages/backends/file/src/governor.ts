@@ -1,14 +1,17 @@
 import type { FileCalls, FileSystem } from "./file-system.ts";
 
 /** Values up to this many bytes are read and written on the calling thread, while the disk is quick. */
-export const smallSize = 16 * 1024;
+export const smallSize: number = 16 * 1024;
 
 /** Milliseconds that one turn of the event loop may go on with direct calls, and that one such call may take. */
 const patience = 1;
 
-/** Milliseconds on the thread pool after a slow direct call: at first, and at most when they follow each other. */
-const firstRetreat = 100;
+/** Milliseconds on the thread pool after a slow direct call: at first, and at most when it is slow again right after. */
+const firstRetreat = 10;
 const longestRetreat = 5_000;
+
+/** Direct calls without a slow one that end the trouble: a cold disk is slow again at once, a busy machine is not. */
+const quickAgain = 64;
 
 /** Which calls one operation uses. */
 export interface Choice {
@@ -31,7 +34,8 @@ export class Governor {
   readonly #pooled: Choice;
   readonly #alwaysPool: boolean;
   #poolUntil = 0;
-  #retreat = firstRetreat;
+  #retreat = 0;
+  #callsSince = quickAgain;
   #turnStart = 0;
   #turn: Promise<void> | undefined;
 
@@ -88,6 +92,7 @@ export class Governor {
     for (const [name, call] of Object.entries(calls) as [string, (...args: unknown[]) => unknown][]) {
       timed[name] = (...args) => {
         const start = performance.now();
+        this.#callsSince++;
         try {
           return call(...args);
         } finally {
@@ -99,10 +104,10 @@ export class Governor {
     return timed as unknown as FileCalls;
   }
 
-  /** Retreats twice as long as last time when that was over just now, else briefly. */
+  /** Retreats twice as long as last time when it is slow again right after that, else briefly. */
   #slow(now: number): void {
-    const again = this.#poolUntil !== 0 && now - this.#poolUntil < this.#retreat;
-    this.#retreat = again ? Math.min(this.#retreat * 2, longestRetreat) : firstRetreat;
+    this.#retreat = this.#callsSince < quickAgain ? Math.min(this.#retreat * 2, longestRetreat) : firstRetreat;
     this.#poolUntil = now + this.#retreat;
+    this.#callsSince = 0;
   }
 }

@@ -1,7 +1,7 @@
 /** Limits of a storage file. They bound the time and the memory that any text can cost. */
 export const limits = {
   /** Bytes. */
-  size: 64 * 1024,
+  size: 65_536,
   /** Levels of nesting. */
   depth: 32,
   /** Values of any kind. */

@@ -1,6 +1,12 @@
 export type { AbilityName } from "./contract/abilities.ts";
 export { contract } from "./contract/contract.ts";
+export type { CodecSubject } from "./contract/describe-codec.ts";
+export { describeCodec } from "./contract/describe-codec.ts";
+export { describeLayer } from "./contract/describe-layer.ts";
 export { describeStorage } from "./contract/describe-storage.ts";
+export type { LayerPromise } from "./contract/layers/layer-promises.ts";
+export { brokenLayerPromises, layerPromises } from "./contract/layers/layer-promises.ts";
+export type { DocumentedChanges, LayerSubject } from "./contract/layers/layer-subject.ts";
 export type { ContractContext, ContractPromise, Section } from "./contract/promise.ts";
 export { sections } from "./contract/promise.ts";
 export type { PromiseResult, RunOptions } from "./contract/run.ts";

@@ -26,6 +26,7 @@ export class TextStorage extends MappedStorage<string> {
       throw new StorageError("invalid-value", `text keeps strings, got ${value === null ? "null" : typeof value}.`, {
         storage: this.name,
         key,
+        operation,
       });
     }
     if (!value.isWellFormed()) {

@@ -2,7 +2,7 @@ import type { ChunkIterator } from "./sources.ts";
 import { cancelSource, isRepeatable, openSource, stopSource } from "./sources.ts";
 import type { Bytes, ByteSource } from "./contract.ts";
 
-/** Sees each chunk on its way. What it throws ends the source. */
+/** Sees each chunk on its way. What it throws ends the source. What is not bytes passes unseen, for `readSource` to refuse. */
 export type Tap = (chunk: Bytes) => void;
 
 /** A source whose chunks are seen by a tap, a new one each time it is opened. It can be read again where the source can. */
@@ -29,7 +29,7 @@ class TappedSource implements AsyncIterableIterator<Bytes, undefined> {
     this.#chunks ??= openSource(this.#source);
     const step = await this.#chunks.next();
     if (step.done === true) return { done: true, value: undefined };
-    this.#tap(step.value);
+    if (step.value instanceof Uint8Array) this.#tap(step.value);
     return { done: false, value: step.value };
   }
 

@@ -1,8 +1,15 @@
+import type { Clock } from "../contract/clock.ts";
+import type { Storage } from "../contract/contract.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import type { Call, Next } from "../shapes/around-storage.ts";
 import { AroundStorage } from "../shapes/around-storage.ts";
 import type { AnyLayer } from "../shapes/layer.ts";
 import { anyLayer } from "../shapes/layer.ts";
+
+export interface BorrowedOptions {
+  /** @default the clock of the machine */
+  readonly clock?: Clock | undefined;
+}
 
 /**
  * A storage that somebody else owns: `close` leaves it open. Calls through this one are `closed` from then on; those that
@@ -14,14 +21,18 @@ import { anyLayer } from "../shapes/layer.ts";
  * const users = stack(shared, borrowed(), prefixed("users/"), json<User>());
  * ```
  */
-export function borrowed(): AnyLayer {
-  return anyLayer((inner) => new BorrowedStorage(inner));
+export function borrowed(options?: BorrowedOptions): AnyLayer {
+  return anyLayer((inner) => new BorrowedStorage(inner, options));
 }
 
 /** What `borrowed()` makes. */
 export class BorrowedStorage<V> extends AroundStorage<V> {
   readonly name = "borrowed";
   #closed = false;
+
+  constructor(inner: Storage<V>, { clock }: BorrowedOptions = {}) {
+    super(inner, clock);
+  }
 
   protected override around<T>({ operation, key }: Call, next: Next<T>): Promise<T> {
     if (!this.#closed) return next();

@@ -15,6 +15,7 @@ import type {
   ReadOptions,
   WriteOptions,
 } from "../contract/contract.ts";
+import { checkListOptions } from "../contract/options.ts";
 import { ForwardingStorage } from "./forwarding-storage.ts";
 import { preparedBatch } from "./prepared-batch.ts";
 import { rejecting, writing } from "./rejecting.ts";
@@ -58,6 +59,7 @@ export abstract class RekeyedStorage<V> extends ForwardingStorage<V> {
   }
 
   override async list(options: ListOptions = {}): Promise<Page> {
+    checkListOptions(options, this);
     const { prefix = "", startAfter } = options;
     const page = await super.list({
       ...options,

@@ -23,7 +23,7 @@ export interface PromiseResult {
   readonly error?: unknown;
 }
 
-const defaultPatience = 5_000;
+export const defaultPatience = 5_000;
 
 /** Checks the contract without a test runner, one promise after the other. */
 export async function runContract(subject: StorageSubject, options: RunOptions = {}): Promise<readonly PromiseResult[]> {

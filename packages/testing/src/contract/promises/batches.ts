@@ -45,7 +45,7 @@ export const batches: readonly ContractPromise[] = section(9, {
     const entries = await storage.getEntries(keys);
     for (const [index, entry] of entries.entries()) equal(entry?.value, value(index % 2), `The value of ${keys[index]}`);
   },
-  "batch tries every operation and tells which failed": async ({ storage, value }) => {
+  "batch tries every operation and tells which failed": async ({ storage, value, isBackend }) => {
     const error = await rejects(
       () =>
         storage.batch([
@@ -57,12 +57,14 @@ export const batches: readonly ContractPromise[] = section(9, {
         ]),
       "partial",
     );
-    const failed = error.failures?.map(({ index, key, error: reason }) => [index, key, Reflect.get(Object(reason), "code")]);
+    const failed = error.failures?.map(({ index, error: reason }) => [index, Reflect.get(Object(reason), "code")]);
     equal(
       failed,
-      [0, 2, 4].map((index) => [index, `bad-${index / 2 + 1}`, "invalid-value"]),
+      [0, 2, 4].map((index) => [index, "invalid-value"]),
       "The failures",
     );
+    const keys = error.failures?.map(({ key }) => key);
+    if (isBackend) equal(keys, ["bad-1", "bad-2", "bad-3"], "The keys of the failures");
     equal([await storage.get("good-1"), await storage.get("good-2")], [value(0), value(1)], "What was stored");
     equal(await storage.has("bad-1"), false, "has of what failed");
   },

@@ -15,11 +15,11 @@ export interface MakerOptions {
 /** Makes storages from plans, in their order, and knows what must be closed. Making does no I/O. */
 export class Maker {
   /** Every storage by its name in the file. */
-  readonly named = new Map<string, AnyStorage>();
+  readonly named: Map<string, AnyStorage> = new Map<string, AnyStorage>();
   /** All that was made and nothing else closes, in the order of making. */
   readonly owned: AnyStorage[] = [];
   /** Where the storages were written. */
-  readonly places = new WeakMap<AnyStorage, Place>();
+  readonly places: WeakMap<AnyStorage, Place> = new WeakMap<AnyStorage, Place>();
   readonly #options: MakerOptions;
 
   constructor(options: MakerOptions) {
@@ -112,8 +112,11 @@ export class Maker {
   #report(error: unknown, { place, places }: Step): void {
     const { problems, secrets } = this.#options;
     const sentence = error instanceof Error ? error.message : String(error);
-    const option = [...places].find(([name]) => new RegExp(`(?<![\\w-])${name}(?![\\w-])`).test(sentence));
-    problems.add(option?.[1] ?? place, secrets.redact(sentence));
+    const mentions = [...places.keys()]
+      .map((name) => ({ name, at: sentence.search(new RegExp(`(?<![\\w-])${name}(?![\\w-])`)) }))
+      .filter(({ at }) => at !== -1)
+      .toSorted((a, b) => a.at - b.at);
+    problems.add(places.get(mentions[0]?.name ?? "") ?? place, secrets.redact(sentence));
   }
 }
 

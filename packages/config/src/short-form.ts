@@ -19,13 +19,13 @@ export async function expandShortForm(node: Node, problems: Problems, registry: 
 }
 
 /** What `options` may name, in the canonical order, and what each may hold. */
-export const shortNames = {
+export const shortNames: Readonly<Record<"retry" | "encryption" | "compression" | "codec" | "cache", readonly string[]>> = {
   retry: ["enabled", "max", "delay"],
   encryption: ["enabled", "key"],
   compression: ["enabled", "codec", "level"],
   codec: [],
   cache: ["enabled", "size", "ttl"],
-} as const satisfies Readonly<Record<string, readonly string[]>>;
+};
 
 /** What the short form says of a storage itself; the rest are options of its backend. */
 const ownNames: readonly string[] = ["type", "path", "options"];
@@ -71,7 +71,8 @@ class ShortForm {
       else if (option !== undefined) given.set(option, path);
       else if ("plugin" in found) this.#wrong(path.place, `the backend ${quote(name)} takes no path.`);
     }
-    return mapNode(place, [[name, { kind: "map", place: node.place, entries: given }]]);
+    const options: MapNode = { kind: "map", place: node.place, entries: given };
+    return { kind: "map", place, entries: new Map([[name, { place, value: options }]]) };
   }
 
   #layers(options: Node): Node[] {

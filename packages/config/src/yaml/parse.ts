@@ -63,11 +63,11 @@ class Reader {
 
   #node(node: ParsedNode, path: string, depth: number): Node {
     const place = this.#place(node.range[0], path);
-    if (++this.#nodes > limits.nodes) this.#refuse(node.range[0], `a storage file may have ${limits.nodes} values at the most.`);
+    if (++this.#nodes > limits.nodes) this.#refuse(node.range[0], tooMany);
     if (depth > limits.depth) this.#refuse(node.range[0], tooDeep);
     if (isAlias(node)) this.#refuse(node.range[0], noAnchors);
     if (node.anchor !== undefined) this.#refuse(node.range[0], noAnchors);
-    if (node.tag !== undefined) this.#refuse(node.range[0], "tags such as `!!str` are not read here; write the plain value.");
+    if (node.tag !== undefined) this.#refuse(node.range[0], noTags);
     if (isSeq(node)) {
       const items = node.items.map((item, index) => {
         if (isPair(item)) return this.#refuse(node.range[0], "a list holds values here, not pairs.");
@@ -95,7 +95,7 @@ class Reader {
   #name(key: ParsedNode): string {
     if (!isScalar(key) || key.value === null) this.#refuse(key.range[0], "a name must be a word.");
     if (key.anchor !== undefined) this.#refuse(key.range[0], noAnchors);
-    if (key.tag !== undefined) this.#refuse(key.range[0], "tags are not read here; write the plain name.");
+    if (key.tag !== undefined) this.#refuse(key.range[0], noTags);
     const name = typeof key.value === "string" ? key.value : (key.source ?? "");
     if (!name.isWellFormed()) this.#refuse(key.range[0], notWellFormed);
     return name;
@@ -133,13 +133,26 @@ function tokensOf(source: string): CST.Token[] {
     if (token.type === "directive") throw new Refusal(token.offset, "directives such as `%YAML` are not read here; remove the line.");
     tokens.push(token);
   };
+  let parts = 0;
+  let isText = false;
   for (const lexeme of new Lexer().lex(source)) {
+    const type = isText ? "scalar" : CST.tokenType(lexeme);
+    if (type === "anchor" || type === "alias") throw new Refusal(parser.offset, noAnchors);
+    if (type === "tag") throw new Refusal(parser.offset, noTags);
+    if (type !== null && !cheap.has(type) && ++parts > mostParts) throw new Refusal(parser.offset, tooMany);
+    isText = lexeme === CST.SCALAR;
     for (const token of parser.next(lexeme)) take(token);
     if (parser.stack.length > deepestStack) throw new Refusal(parser.offset, tooDeep);
   }
   for (const token of parser.end()) take(token);
   return tokens;
 }
+
+/** What a file may have any number of, as far as its size allows. */
+const cheap: ReadonlySet<string> = new Set(["byte-order-mark", "comment", "newline", "space"]);
+
+/** No value takes more: a name, a question mark, a colon, the value itself and a comma. */
+const mostParts = 5 * limits.nodes;
 
 /** The parser holds up to two tokens for each level, the document and the value it is at. */
 const deepestStack = 2 * limits.depth + 2;
@@ -165,15 +178,17 @@ const nothing: Node = { kind: "scalar", place: wholeFile, value: null, plain: tr
 /** Names that mean something else to JavaScript. */
 const forbiddenNames: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
+const tooMany = `a storage file may have ${limits.nodes} values at the most.`;
 const tooDeep = `a storage file may nest ${limits.depth} levels deep at the most.`;
 const noAnchors = "anchors and aliases are not read here; write the value out, or refer to a storage by `use: name`.";
+const noTags = "tags such as `!!str` are not read here; write the plain value.";
 const notWellFormed = "text must be well-formed, without lone surrogates.";
 
 /** What the parser found, in our words: its own quote the file, and what stands there may be a secret. */
 const sentences: Readonly<Record<YAMLError["code"], string>> = {
   ALIAS_PROPS: noAnchors,
   BAD_ALIAS: noAnchors,
-  BAD_COLLECTION_TYPE: "tags are not read here; write the plain value.",
+  BAD_COLLECTION_TYPE: noTags,
   BAD_DIRECTIVE: "directives such as `%YAML` are not read here; remove the line.",
   BAD_DQ_ESCAPE: "this is not an escape that YAML knows; write a backslash as `\\\\`, or use single quotes.",
   BAD_INDENT: "the indentation does not fit, or a bracket or brace is not closed; lines that belong together start in the same column.",
@@ -188,10 +203,10 @@ const sentences: Readonly<Record<YAMLError["code"], string>> = {
   MULTILINE_IMPLICIT_KEY: "a name must stand on one line.",
   MULTIPLE_ANCHORS: noAnchors,
   MULTIPLE_DOCS: "a storage file is one document; remove what follows `---`.",
-  MULTIPLE_TAGS: "tags are not read here; write the plain value.",
+  MULTIPLE_TAGS: noTags,
   NON_STRING_KEY: "a name must be a word.",
   RESOURCE_EXHAUSTION: tooDeep,
   TAB_AS_INDENT: "lines are indented by spaces, not by tabs.",
-  TAG_RESOLVE_FAILED: "tags such as `!!str` are not read here; write the plain value.",
+  TAG_RESOLVE_FAILED: noTags,
   UNEXPECTED_TOKEN: "this does not belong here; look for a missing or a stray quote, bracket, brace or colon just before.",
 };

@@ -1,4 +1,5 @@
 import type { Kind, Manifest, Package } from "./package.ts";
+import { buildScript } from "./rules/metadata.ts";
 
 /** A package for tests: its manifest, and the texts of its files. */
 export interface ExamplePackage {
@@ -95,10 +96,7 @@ function manifest(word: string, entries: readonly string[], { dependencies, devD
       ...itself,
     },
     publishConfig: { exports: { ...Object.fromEntries(paths.map(([path, entry]) => [path, built(entry)])), ...itself }, access: "public" },
-    scripts: {
-      build: "tsc -p tsconfig.build.json",
-      prepack: "tsc -p tsconfig.build.json --sourceMap false --declarationMap false",
-    },
+    scripts: { build: buildScript(paths.map(([, entry]) => ({ "@stowage/source": `./src/${entry}.ts` }))) },
     ...(dependencies && { dependencies }),
     ...(devDependencies && { devDependencies }),
     engines: { node: ">=22.19" },

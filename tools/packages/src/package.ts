@@ -35,7 +35,7 @@ export interface Package {
   /** Every file outside `dist` and `node_modules`, from the folder. */
   readonly files: readonly string[];
   /** The text of a file, or nothing where there is none. */
-  read(file: string): string;
+  readonly read: (file: string) => string;
 }
 
 /** Every package of the workspace at `root` that is published. */

@@ -8,7 +8,8 @@ export const layout: Rule = ({ word, kind, files, read }) => {
     problems.push("src/index.ts must hold re-exports and nothing else.");
   if (kind !== "backend" && kind !== "layer") return problems;
 
-  if (!files.includes(`src/${word}.ts`)) problems.push(`src/${word}.ts, named after the subject of the package, is missing.`);
+  if (!files.includes(`src/${word}.ts`) && !files.includes(`src/${word}-storage.ts`))
+    problems.push(`src/${word}.ts, named after the subject of the package, is missing.`);
   const sources = files.filter((file) => /^src\/.*(?<!\.test|\.test-d)\.ts$/.test(file)).map(read);
   const factory = kind === "backend" ? `${camelCase(word)}Storage` : camelCase(word);
   if (!sources.some((text) => new RegExp(`^export (function|const) ${factory}\\b`, "m").test(text)))

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Exports } from "../package.ts";
 import type { Rule } from "./rule.ts";
 
 const order = [
@@ -35,10 +36,7 @@ export const metadata: Rule = ({ word, folder, manifest, files }, all) => {
   same("files", manifest.files, ["dist", "!dist/**/*.map"]);
   same("engines", manifest.engines, { node: ">=22.19" });
   same("publishConfig.access", manifest.publishConfig?.access, "public");
-  same("scripts", manifest.scripts, {
-    build: "tsc -p tsconfig.build.json",
-    prepack: "tsc -p tsconfig.build.json --sourceMap false --declarationMap false",
-  });
+  same("scripts", manifest.scripts, { build: buildScript(Object.values(manifest.exports ?? {})) });
   if (!/^[A-Z].*\.$/.test(manifest.description ?? "")) problems.push("package.json: description must be a sentence.");
   for (const keyword of ["storage", "stowage"])
     if (!manifest.keywords?.includes(keyword)) problems.push(`package.json: keywords must hold "${keyword}".`);
@@ -49,3 +47,18 @@ export const metadata: Rule = ({ word, folder, manifest, files }, all) => {
   if (!files.includes("tsconfig.build.json")) problems.push(`${folder}/tsconfig.build.json is missing.`);
   return problems;
 };
+
+/** Declarations from the compiler, and one file of code for each entry, with what entries share apart. */
+export function buildScript(entries: readonly Exports[]): string {
+  const sources = entries.flatMap((entry) => (typeof entry === "string" ? [] : sourcesOf(entry)));
+  const settings =
+    "--bundle --splitting --format=esm --platform=neutral --packages=external --target=es2024 --sourcemap=external --outdir=dist";
+  return `tsc -p tsconfig.build.json && esbuild ${[...new Set(sources)].join(" ")} ${settings} --log-level=warning`;
+}
+
+function sourcesOf(branch: Readonly<Record<string, Exports>>): string[] {
+  return Object.entries(branch).flatMap(([condition, inner]) => {
+    if (typeof inner !== "string") return sourcesOf(inner);
+    return condition === "@stowage/source" ? [inner.slice(2)] : [];
+  });
+}

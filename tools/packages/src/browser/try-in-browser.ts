@@ -1,0 +1,3 @@
+export async function tryInBrowser(_r: string, _p: readonly unknown[]): Promise<string[]> {
+  return [];
+}

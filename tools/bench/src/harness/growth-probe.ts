@@ -1,0 +1,42 @@
+import type { ByteStorage } from "@stowage/core";
+import { scan } from "@stowage/core";
+import { compressed } from "@stowage/compressed";
+import { fileStorage } from "@stowage/file";
+import { drain, textStream } from "./text.ts";
+
+/** Runs one job in this process, a small one first as a warm-up, and prints by how many MiB the memory grew at its peak. */
+const jobs: Readonly<Record<string, (size: number, folder: string) => Promise<void>>> = {
+  /** Lists a whole folder. */
+  async list(size, folder) {
+    const storage = fileStorage({ directory: folder, durability: "process" });
+    let seen = 0;
+    for await (const _ of scan(storage)) if (++seen === size) break;
+    await storage.close();
+  },
+  /** Stores a compressed stream. */
+  async write(size, folder) {
+    const storage = compressedIn(folder);
+    await storage.write("large", textStream(size));
+    await storage.close();
+  },
+  /** Reads it back. */
+  async read(size, folder) {
+    const storage = compressedIn(folder);
+    const entry = await storage.read("large", { end: size });
+    await drain(entry!.value);
+    await storage.close();
+  },
+};
+
+const [name = "", size = "", directory = ""] = process.argv.slice(2);
+const job = jobs[name];
+if (job === undefined) throw new Error(`There is no job "${name}".`);
+await job(Math.min(Number(size), name === "list" ? 10 : 4 * 2 ** 20), directory);
+globalThis.gc?.();
+const before = process.resourceUsage().maxRSS;
+await job(Number(size), directory);
+console.log((process.resourceUsage().maxRSS - before) / 1024);
+
+function compressedIn(folder: string): ByteStorage {
+  return compressed()(fileStorage({ directory: folder, durability: "process" }));
+}

@@ -3,7 +3,6 @@ import type { ByteReader } from "./byte-reader.ts";
 import {
   blockChecksum,
   blockHeaderSize,
-  Damage,
   footerSize,
   indexEntrySize,
   makeTrailer,
@@ -13,6 +12,7 @@ import {
   uint32,
 } from "./format.ts";
 import type { BlockHeader, BlocksHeader, Checksum } from "./format.ts";
+import { Damage } from "./unreadable.ts";
 
 /** A block as it is stored, its checksum verified. */
 export interface StoredBlock {

@@ -5,9 +5,9 @@ import type { BrotliWasm } from "./brotli-wasm-codec.ts";
 import { syncLimits } from "./codec.ts";
 import type { Codec, CodecName } from "./codec.ts";
 import { crc32 } from "./crc32.ts";
-import { Damage } from "./format.ts";
 import type { Checksum } from "./format.ts";
 import { inTurn } from "./turn.ts";
+import { Damage } from "./unreadable.ts";
 import { findZlib, zlibCodec } from "./zlib-codecs.ts";
 
 /** Who does the work for brotli. */
@@ -86,5 +86,5 @@ export function missingCodec(name: string): StorageError {
 }
 
 function damaged(cause: unknown): never {
-  throw new Damage("its payload cannot be decompressed", { cause });
+  throw new Damage("its payload cannot be decompressed", cause);
 }

@@ -5,9 +5,9 @@ import type { Engine } from "./codecs.ts";
 import { Decoder } from "./decoder.ts";
 import type { CompressedLayout } from "./decoder.ts";
 import { Encoder } from "./encoder.ts";
-import { Damage } from "./format.ts";
 import { settle } from "./settings.ts";
 import type { Settings, Stats } from "./settings.ts";
+import { Unreadable } from "./unreadable.ts";
 
 export interface CompressedOptions {
   /** How new values are compressed; values of every codec can be read. @default "zstd"; "brotli" where there is no node:zlib */
@@ -120,9 +120,9 @@ export class CompressedStorage extends TransformedStorage<CompressedLayout> {
     }
   }
 
-  /** Damage as the contract names it; every other error as it is. */
+  /** What cannot be read, as the contract names it; every other error as it is. */
   #fail(error: unknown, key: string): never {
-    if (!(error instanceof Damage)) throw error;
-    throw new StorageError("corrupt", `The stored value is damaged: ${error.message}.`, { storage: this.name, key, cause: error.cause });
+    if (!(error instanceof Unreadable)) throw error;
+    throw new StorageError(error.code, error.message, { storage: this.name, key, cause: error.cause });
   }
 }

@@ -1,12 +1,13 @@
-import { forEachConcurrently, headerOf, missingLayer, StorageError } from "@stowage/core";
+import { forEachConcurrently, headerOf, missingLayer } from "@stowage/core";
 import type { Bytes, Clock, StoredLayout, StoredValue } from "@stowage/core";
 import { blockAt, indexedBlocks, readIndex, walkedBlocks } from "./block-reads.ts";
 import type { BlockIndex, StoredBlock } from "./block-reads.ts";
 import { inOrder, parallel } from "./blocks.ts";
 import { ByteReader } from "./byte-reader.ts";
-import { blocksHeaderSize, codecNames, Damage, pieceChecksum, pieceHeaderSize, readHeader, startOf } from "./format.ts";
+import { blocksHeaderSize, codecNames, pieceChecksum, pieceHeaderSize, readHeader, startOf } from "./format.ts";
 import type { BlocksHeader, PieceHeader } from "./format.ts";
 import type { Settings, Stats } from "./settings.ts";
+import { Damage, Unreadable } from "./unreadable.ts";
 
 /** What is known of a stored value: its header, or that it is from before this layer. */
 export interface CompressedLayout extends StoredLayout {
@@ -38,7 +39,10 @@ export class Decoder {
   whole(stored: Bytes, key: string, signal?: AbortSignal): Bytes | Promise<Bytes> {
     const { maxSize, codecs } = this.#settings;
     const header = this.#header(stored, key);
-    if (header === "raw") return stored;
+    if (header === "raw") {
+      this.#stats.legacyReads++;
+      return stored;
+    }
     this.#stats.decodedValues++;
     if (header.shape === "blocks") return this.#wholeBlocks(stored, header, signal);
     if (pieceChecksum(stored, codecs.checksum) !== header.checksum) throw new Damage("it does not have its checksum");
@@ -50,7 +54,6 @@ export class Decoder {
     const front = await value.bytes(0, blocksHeaderSize);
     const header = this.#header(front, value.key);
     if (header === "raw") return { header, size: value.info.size ?? (await value.bytes()).byteLength };
-    this.#stats.decodedValues++;
     if (header.shape === "piece") {
       await this.#verify(value, header);
       return { header, size: header.length, blockSize: Math.max(header.length, 1) };
@@ -66,8 +69,13 @@ export class Decoder {
   async *range(layout: CompressedLayout, value: StoredValue, start: number, end: number): AsyncGenerator<Bytes, void, void> {
     const { header } = layout;
     if (header === "raw") {
+      this.#checkLegacy();
+      this.#stats.legacyReads++;
       for await (const chunk of value.stream(start, end)) yield chunk;
-    } else if (header.shape === "piece") {
+      return;
+    }
+    this.#stats.decodedValues++;
+    if (header.shape === "piece") {
       await this.#verify(value, header);
       yield await this.#plain(header.codec, (await value.bytes()).subarray(pieceHeaderSize), header.length);
     } else {
@@ -151,35 +159,27 @@ export class Decoder {
       if (header === undefined) throw new Damage("its header does not make sense");
       return header;
     }
-    if (this.#clock.now() < this.#settings.legacyUntil) {
-      this.#stats.legacyReads++;
-      return "raw";
-    }
     const found = headerOf(front);
-    if (found !== undefined) throw missingLayer(found, { storage: "compressed", key });
-    throw new StorageError(
-      "corrupt",
-      'The value was not stored through this layer; the option legacy: "raw" reads values from before it.',
-      {
-        storage: "compressed",
-        key,
-      },
-    );
+    if (found !== undefined && !this.#isLegacyTime()) throw missingLayer(found, { storage: "compressed", key });
+    this.#checkLegacy();
+    return "raw";
+  }
+
+  #isLegacyTime(): boolean {
+    return this.#clock.now() < this.#settings.legacyUntil;
+  }
+
+  /** Refuses a value without a header, unless the option allows it now. */
+  #checkLegacy(): void {
+    if (this.#isLegacyTime()) return;
+    throw new Unreadable("corrupt", 'The value was not stored through this layer; the option legacy: "raw" gives values from before it.');
   }
 }
 
-function tooLarge(length: number, maxSize: number): StorageError {
-  return new StorageError("too-large", `The value has ${length} bytes, and maxSize is ${maxSize}: read it as a stream, or raise maxSize.`, {
-    storage: "compressed",
-  });
+function tooLarge(length: number, maxSize: number): Unreadable {
+  return new Unreadable("too-large", `The value has ${length} bytes, and maxSize is ${maxSize}: read it as a stream, or raise maxSize.`);
 }
 
-function newer(what: string): StorageError {
-  return new StorageError(
-    "unsupported",
-    `The value has ${what} that this version of @stowage/compressed does not know; update the package.`,
-    {
-      storage: "compressed",
-    },
-  );
+function newer(what: string): Unreadable {
+  return new Unreadable("unsupported", `The value has ${what} that this version of @stowage/compressed does not know; update the package.`);
 }

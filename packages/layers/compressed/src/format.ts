@@ -67,9 +67,6 @@ export interface Footer {
   readonly checksum: number;
 }
 
-/** Stored bytes that do not fit together. The message ends the sentence "The stored value is damaged: ...". */
-export class Damage extends Error {}
-
 /** Continues a CRC-32 over more bytes. */
 export type Checksum = (bytes: Uint8Array, before?: number) => number;
 

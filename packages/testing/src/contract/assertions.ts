@@ -94,6 +94,12 @@ export function isPlain(value: unknown, what: string): asserts value is Bytes {
   assert.ok(value.buffer.byteLength === value.byteLength, `${what} must own its memory, but is a view of a larger buffer.`);
 }
 
+/** The code of an error, if it has one. */
+export const codeOf = (error: unknown): unknown => Reflect.get(Object(error), "code");
+
+/** What an error was caused by, if it says so. */
+export const causeOf = (error: unknown): unknown => Reflect.get(Object(error), "cause");
+
 /** What was given, in a few words. */
 export function describe(value: unknown): string {
   if (value instanceof Error) return `${value.name}: ${value.message}`;

@@ -1,5 +1,5 @@
 import type { ByteStorage, Storage } from "@stowage/core";
-import type fc from "fast-check";
+import type * as fc from "fast-check";
 import { describe, test } from "vitest";
 import { codecPromises } from "./codecs/codec-promises.ts";
 

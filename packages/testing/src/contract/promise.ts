@@ -28,7 +28,7 @@ export interface ContractPromise {
   /** Abilities without which the promise cannot be kept. Where one is absent, its refusal is checked instead. */
   readonly needs: readonly AbilityName[];
   /** Throws when the promise is broken. Works on a fresh storage. */
-  run(context: ContractContext): Promise<void>;
+  readonly run: (context: ContractContext) => Promise<void>;
 }
 
 /** What one promise works with: a fresh storage of its own. */
@@ -42,15 +42,15 @@ export interface ContractContext {
   /** Milliseconds of real time after which a call that should have ended counts as hung. */
   readonly patience: number;
   /** A sample of the value type, as a copy of its own; different for 0 and 1. Bytes never repeat. */
-  value(index: number): unknown;
+  readonly value: (index: number) => unknown;
   /** The time by which the storage expires entries. */
-  now(): number;
+  readonly now: () => number;
   /** Moves that time. */
-  advance(duration: number): Promise<void>;
+  readonly advance: (duration: number) => Promise<void>;
   /** Moves that time close to the end of a duration, and gives what is left of it. */
-  advanceWithin(duration: number): Promise<number>;
+  readonly advanceWithin: (duration: number) => Promise<number>;
   /** One more storage over the same data. */
-  reopen(): Promise<Storage<unknown>>;
+  readonly reopen: () => Promise<Storage<unknown>>;
 }
 
 /** The check of a promise, alone or with what it needs. */

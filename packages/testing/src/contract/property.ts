@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 /** Runs of one property: few, because each may cost I/O. */
 const runs = 12;

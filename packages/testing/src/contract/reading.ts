@@ -19,7 +19,7 @@ const endless = 10_000;
 
 /** Every page of a listing, each checked against the limit. */
 export async function* pages(storage: Storage<unknown>, options: ListOptions = {}): AsyncGenerator<Page, void, void> {
-  const { startAfter, ...rest } = options;
+  const { startAfter: _onlyFirst, ...rest } = options;
   let cursor: string | undefined;
   for (let count = 0; count < endless; count++) {
     const page = await storage.list(cursor === undefined ? options : { ...rest, cursor });

@@ -41,7 +41,7 @@ export interface ServerTime extends Pick<Clock, "now"> {
 /** A fresh storage for one promise, and the way to get rid of it. */
 export interface Prepared {
   readonly context: ContractContext;
-  dispose(): Promise<void>;
+  readonly dispose: () => Promise<void>;
 }
 
 /** Makes a storage and all that a promise works with. */
@@ -63,12 +63,12 @@ export async function prepare({ create, values = sampleBytes }: StorageSubject, 
     value: (index) => sample(values, index, isByteStorage(storage)),
     now: () => (time ?? clock).now(),
     advance: (duration) => (time ?? clock).advance(duration),
-    async advanceWithin(duration) {
+    advanceWithin: async (duration) => {
       const part = time === undefined ? duration - 1 : duration / 2;
       await (time ?? clock).advance(part);
       return duration - part;
     },
-    async reopen() {
+    reopen: async () => {
       assert.ok(
         reopen !== undefined,
         'create must give { storage, reopen }, because "capabilities" says that the data outlives the storage.',
@@ -80,7 +80,7 @@ export async function prepare({ create, values = sampleBytes }: StorageSubject, 
   };
   return {
     context,
-    async dispose() {
+    dispose: async () => {
       await Promise.allSettled(opened.map((each) => each.close()));
       await cleanup?.();
     },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ByteStorage, Storage } from "@stowage/core";
 import { concatBytes, makeHeader, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, equal, rejects } from "../assertions.ts";
 import type { CodecSubject } from "../describe-codec.ts";
 import { property } from "../property.ts";

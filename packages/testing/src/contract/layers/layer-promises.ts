@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { AnyStorage, ByteStorage } from "@stowage/core";
-import { equal } from "../assertions.ts";
+import { codeOf, equal } from "../assertions.ts";
 import { contract } from "../contract.ts";
 import { operations } from "../operations.ts";
 import { prepare } from "../subject.ts";
@@ -81,7 +81,7 @@ function refusalPromises<In extends AnyStorage>(
             () => undefined,
             (reason: unknown) => reason,
           );
-          equal(Reflect.get(Object(error), "code"), code, "The code");
+          equal(codeOf(error), code, "The code");
           equal(
             recording().calls.map((call) => call.operation),
             [],

@@ -28,7 +28,7 @@ export class RecordingStorage<V> extends InterceptedStorage<V> {
     if (this.answers.with === "the truth") return call.perform();
     if (this.answers.with === "nothing") return untilAborted(call);
     giveUpSource(call, this.answers.error);
-    return Promise.reject(this.answers.error as Error);
+    return Promise.reject(this.answers.error);
   }
 
   async #close<T>(call: Invocation<T>): Promise<T> {

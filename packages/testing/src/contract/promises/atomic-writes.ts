@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, equal, failure, promptly, rejects, turn } from "../assertions.ts";
+import { causeOf, describe, equal, failure, promptly, rejects, turn } from "../assertions.ts";
 import type { ContractPromise } from "../promise.ts";
 import { needs, section } from "../promise.ts";
 import { collect, keysOf } from "../reading.ts";
@@ -96,10 +96,7 @@ export const atomicWrites: readonly ContractPromise[] = section(4, {
     for (const key of ["key", "new"]) {
       for (const form of ["stream", "iterable"] as const) {
         const error = await failure(() => bytes.write(key, trackedSource([bytesOf(70_000)], { fails: broken })[form]()));
-        assert.ok(
-          error === broken || Reflect.get(Object(error), "cause") === broken,
-          `The source's error must arrive, got ${describe(error)}.`,
-        );
+        assert.ok(error === broken || causeOf(error) === broken, `The source's error must arrive, got ${describe(error)}.`);
       }
     }
     equal(await bytes.get("key"), value(0), "The value that was there");

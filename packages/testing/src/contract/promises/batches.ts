@@ -1,6 +1,6 @@
 import type { Operation } from "@stowage/core";
 import assert from "node:assert/strict";
-import { equal, failure, refuses, rejects } from "../assertions.ts";
+import { codeOf, equal, failure, refuses, rejects } from "../assertions.ts";
 import type { ContractPromise } from "../promise.ts";
 import { needs, section } from "../promise.ts";
 import { damage } from "../samples.ts";
@@ -57,7 +57,7 @@ export const batches: readonly ContractPromise[] = section(9, {
         ]),
       "partial",
     );
-    const failed = error.failures?.map(({ index, error: reason }) => [index, Reflect.get(Object(reason), "code")]);
+    const failed = error.failures?.map(({ index, error: reason }) => [index, codeOf(reason)]);
     equal(
       failed,
       [0, 2, 4].map((index) => [index, "invalid-value"]),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { ByteStorage } from "@stowage/core";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { equal, isPlain, refuses } from "../assertions.ts";
 import { property } from "../property.ts";
 import type { ContractPromise } from "../promise.ts";

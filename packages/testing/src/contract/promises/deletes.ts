@@ -1,4 +1,4 @@
-import { equal } from "../assertions.ts";
+import { codeOf, equal } from "../assertions.ts";
 import type { ContractContext, ContractPromise } from "../promise.ts";
 import { needs, section } from "../promise.ts";
 import { keysOf } from "../reading.ts";
@@ -97,7 +97,7 @@ export const deletes: readonly ContractPromise[] = section(8, {
     await storage.put("other", value(0));
     const refused = await storage.clear().then(
       () => false,
-      (error: unknown) => Reflect.get(Object(error), "code") === "unsupported" && capabilities.list === "none",
+      (error: unknown) => codeOf(error) === "unsupported" && capabilities.list === "none",
     );
     equal([await storage.has("key"), await storage.has("other")], [refused, refused], "has");
   },

@@ -15,19 +15,19 @@ export const etags: readonly ContractPromise[] = section(5, {
     }
   },
   "two writes of different values never share an etag": async ({ storage, value }) => {
-    const etags: string[] = [];
+    const told: string[] = [];
     for (let index = 0; index < 12; index++) {
       const { etag } = await storage.put("key", value(index % 2));
       const head = await storage.head("key");
       if (etag !== undefined && head?.etag !== undefined) equal(head.etag, etag, "The etag of head");
-      if (head?.etag !== undefined) etags.push(head.etag);
+      if (head?.etag !== undefined) told.push(head.etag);
     }
-    for (const [index, etag] of etags.entries()) assert.ok(etag !== etags[index + 1], "Two versions in a row must not share an etag.");
+    for (const [index, etag] of told.entries()) assert.ok(etag !== told[index + 1], "Two versions in a row must not share an etag.");
   },
   "values of one size that are put at one moment never share an etag": needs("bytes", async ({ bytes }) => {
-    const etags: (string | undefined)[] = [];
-    for (let index = 0; index < 50; index++) etags.push((await bytes.put("key", bytesOf(64, index + 1))).etag);
-    const known = etags.filter((etag) => etag !== undefined);
+    const told: (string | undefined)[] = [];
+    for (let index = 0; index < 50; index++) told.push((await bytes.put("key", bytesOf(64, index + 1))).etag);
+    const known = told.filter((etag) => etag !== undefined);
     equal(new Set(known).size, known.length, "The number of different etags");
   }),
   "an entry that comes back after a delete has another etag": needs("bytes", async ({ bytes }) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
-import { equal, failure, refuses, rejects } from "../assertions.ts";
+import * as fc from "fast-check";
+import { codeOf, equal, failure, refuses, rejects } from "../assertions.ts";
 import { keyOperations } from "../operations.ts";
 import { property } from "../property.ts";
 import type { Check, ContractContext, ContractPromise } from "../promise.ts";
@@ -20,7 +20,7 @@ export const keys: readonly ContractPromise[] = section(2, {
       "partial",
     );
     equal(
-      error.failures?.map((failed) => [failed.index, Reflect.get(Object(failed.error), "code")]),
+      error.failures?.map((failed) => [failed.index, codeOf(failed.error)]),
       [
         [1, "invalid-key"],
         [2, "invalid-key"],
@@ -162,6 +162,6 @@ export async function exactOrRefused(context: ContractContext, names: readonly s
 
 /** Throws the error unless it is a refusal that `capabilities` allow. */
 export function notAKey({ capabilities }: ContractContext, error: unknown): undefined {
-  if (!capabilities.anyKey && Reflect.get(Object(error), "code") === "invalid-key") return undefined;
+  if (!capabilities.anyKey && codeOf(error) === "invalid-key") return undefined;
   throw error;
 }

@@ -13,7 +13,7 @@ export const lifecycle: readonly ContractPromise[] = section(12, {
   },
   "a storage says what it stands on": async ({ storage }) => {
     assert.ok(Array.isArray(storage.inner), "inner must be an array.");
-    for (const inner of storage.inner) assert.ok(typeof inner.get === "function", "inner must hold storages.");
+    for (const inner of storage.inner) assert.ok(typeof Reflect.get(inner, "get") === "function", "inner must hold storages.");
   },
   "a storage says what it can do, always the same": async ({ storage, value }) => {
     const before = structuredClone(storage.capabilities);
@@ -22,7 +22,7 @@ export const lifecycle: readonly ContractPromise[] = section(12, {
       assert.ok(allowed.includes(word), `capabilities.${name} must be one of ${allowed.join(", ")}, got ${String(word)}.`);
     }
     assert.ok(Array.isArray(before.conditions), "capabilities.conditions must be an array.");
-    for (const condition of before.conditions) {
+    for (const condition of before.conditions as readonly string[]) {
       assert.ok(["create", "replace", "delete", "stream"].includes(condition), `"${condition}" is no condition.`);
     }
     await storage.put("key", value(0));

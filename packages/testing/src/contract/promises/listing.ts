@@ -120,7 +120,7 @@ export const listing: readonly ContractPromise[] = section(7, {
   }),
   "a prefix, a delimiter or a startAfter that is no text is refused": needs("list", async (context) => {
     for (const name of ["prefix", "delimiter", "startAfter", "cursor"]) {
-      await refuses(context, () => context.storage.list({ [name]: 1 } as ListOptions), "invalid-option");
+      await refuses(context, () => context.storage.list({ [name]: 1 }), "invalid-option");
     }
   }),
   "a page belongs to who asked for it": needs("list", async ({ storage, value }) => {

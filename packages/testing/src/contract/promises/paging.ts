@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ListOptions, Operation, Storage } from "@stowage/core";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { equal, refuses } from "../assertions.ts";
 import { property } from "../property.ts";
 import type { ContractContext, ContractPromise } from "../promise.ts";

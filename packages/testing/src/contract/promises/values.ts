@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { equal, refuses, rejects } from "../assertions.ts";
+import { codeOf, equal, refuses, rejects } from "../assertions.ts";
 import type { ContractPromise } from "../promise.ts";
 import { section } from "../promise.ts";
 import { copyOf, damage } from "../samples.ts";
@@ -85,7 +85,7 @@ export const values: readonly ContractPromise[] = section(3, {
       "partial",
       "invalid-value",
     );
-    const code: unknown = error.code === "partial" ? Reflect.get(Object(error.failures?.[0]?.error), "code") : error.code;
+    const code: unknown = error.code === "partial" ? codeOf(error.failures?.[0]?.error) : error.code;
     assert.equal(code, "invalid-value", "The failure must be invalid-value.");
     equal(await storage.has("one"), false, "has of the refused key");
   },

@@ -42,12 +42,26 @@ export function lint(storage: AnyStorage, options: LintOptions = {}): readonly F
   return new Linter(options).lint(storage);
 }
 
+/** What stands above a storage, the nearest first. */
+interface Above {
+  readonly part: Part;
+  readonly next: Above | undefined;
+  /** Every trait from here up. */
+  readonly traits: ReadonlySet<Trait>;
+}
+
+/** A way from the top down to one backend; its better order is worked out once, when the first finding asks. */
+interface Path {
+  readonly parts: () => readonly Part[];
+  order?: readonly string[];
+}
+
 class Linter {
   readonly #traits: ReadonlyMap<string, readonly Trait[]>;
   readonly #findings: Finding[] = [];
-  /** What was visited, below which traits: a storage that many share is not looked at once for each path to it. */
+  readonly #known = new Map<AnyStorage, Set<FindingCode>>();
+  /** What was visited, below which traits: a storage that many share is not looked at once for each way to it. */
   readonly #visited = new Map<AnyStorage, Set<string>>();
-
   readonly #encrypting = new Map<AnyStorage, boolean>();
 
   constructor({ plugins = [] }: LintOptions) {
@@ -57,45 +71,53 @@ class Linter {
   }
 
   lint(storage: AnyStorage): readonly Finding[] {
-    this.#visit(storage, []);
+    this.#visit(storage, undefined, { parts: () => this.#chain(storage) });
     return this.#findings;
   }
 
-  #visit(storage: AnyStorage, above: readonly Part[]): void {
-    const seen = this.#visited.get(storage) ?? new Set();
-    this.#visited.set(storage, seen);
-    const key = [...new Set(above.flatMap(({ traits }) => [...traits]))].sort().join(" ");
-    if (seen.has(key)) return;
-    seen.add(key);
+  #visit(storage: AnyStorage, above: Above | undefined, path: Path): void {
+    if (this.#seen(storage, above)) return;
     const part = this.#part(storage);
     for (const rule of pairRules) {
-      if (!part.traits.has(rule.lower)) continue;
-      const upper = above.findLast(({ traits }) => traits.has(rule.upper));
-      if (upper === undefined || rule.unless?.(upper, part, above) === true) continue;
-      this.#report(rule, [upper, part], above);
+      if (!part.traits.has(rule.lower) || above?.traits.has(rule.upper) !== true) continue;
+      const upper = nearest(above, rule.upper);
+      if (upper !== undefined && rule.unless?.(upper, part, above.traits) !== true) this.#report(rule, [upper, part], path);
     }
-    const [below, ...stores] = storage.inner;
+    const [below, ...others] = storage.inner;
+    if (below === undefined) return;
     const keepsElsewhere = part.traits.has("caches") || part.traits.has("queues");
-    if (below !== undefined && keepsElsewhere) {
-      for (const rule of storeRules) {
-        if (part.traits.has(rule.of) && stores.some((store) => rule.applies(store, below, this.#encrypts)))
-          this.#report(rule, [part], above);
-      }
+    for (const rule of keepsElsewhere ? storeRules : []) {
+      const applies = part.traits.has(rule.of) && others.some((store) => rule.applies(store, below, this.#encrypts));
+      if (applies) this.#report(rule, [part], path);
     }
-    for (const inner of storage.inner) this.#visit(inner, keepsElsewhere && inner !== below ? [] : [...above, part]);
+    const here: Above = { part, next: above, traits: new Set([...(above?.traits ?? []), ...part.traits]) };
+    this.#visit(below, here, path);
+    for (const other of others) {
+      // A store is a stack of its own; what a part chooses among is not.
+      const around = keepsElsewhere ? undefined : here;
+      this.#visit(other, around, { parts: () => [...partsOf(around), ...this.#chain(other)] });
+    }
   }
 
-  #report(rule: (typeof pairRules)[number] | (typeof storeRules)[number], parts: readonly Part[], above: readonly Part[]): void {
-    const storages = parts.map(({ storage }) => storage);
-    const names = storages.map(({ name }) => name);
-    const known = this.#findings.some(({ code, storages: [upper] }) => code === rule.code && upper === storages[0]);
-    if (known) return;
+  #seen(storage: AnyStorage, above: Above | undefined): boolean {
+    const seen = this.#visited.get(storage) ?? new Set();
+    this.#visited.set(storage, seen);
+    const key = [...(above?.traits ?? [])].sort().join(" ");
+    return seen.size === seen.add(key).size;
+  }
+
+  #report(rule: (typeof pairRules)[number] | (typeof storeRules)[number], parts: readonly [Part, Part?], path: Path): void {
+    const [{ storage: upper }, lower] = parts;
+    const known = this.#known.get(upper) ?? new Set();
+    this.#known.set(upper, known);
+    if (known.size === known.add(rule.code).size) return;
+    const storages = lower === undefined ? [upper] : [upper, lower.storage];
     this.#findings.push({
       code: rule.code,
       severity: rule.severity,
-      message: rule.message(names[0] ?? "", names[1] ?? ""),
-      where: names.join(" over "),
-      order: betterOrder([...above, ...this.#chain(parts.at(-1)?.storage)]),
+      message: rule.message(upper.name, lower?.storage.name ?? ""),
+      where: storages.map(({ name }) => name).join(" over "),
+      order: (path.order ??= betterOrder(path.parts())),
       storages,
     });
   }
@@ -120,6 +142,18 @@ class Linter {
     this.#encrypting.set(storage, encrypting);
     return encrypting;
   };
+}
+
+function nearest(above: Above | undefined, trait: Trait): Part | undefined {
+  for (let at = above; at !== undefined; at = at.next) if (at.part.traits.has(trait)) return at.part;
+  return undefined;
+}
+
+/** From the top down. */
+function partsOf(above: Above | undefined): Part[] {
+  const parts: Part[] = [];
+  for (let at = above; at !== undefined; at = at.next) parts.unshift(at.part);
+  return parts;
 }
 
 function traitsOf(plugin: Plugin): readonly Trait[] {

@@ -24,8 +24,8 @@ export interface PairRule {
   readonly severity: "error" | "warning";
   readonly upper: Trait;
   readonly lower: Trait;
-  /** Whether there is nothing wrong after all; `above` is all that stands above the lower one, from the top down. */
-  readonly unless?: (upper: Part, lower: Part, above: readonly Part[]) => boolean;
+  /** Whether there is nothing wrong after all; `above` is what all that stands above the lower one does. */
+  readonly unless?: (upper: Part, lower: Part, above: ReadonlySet<Trait>) => boolean;
   readonly message: (upper: string, lower: string) => string;
 }
 
@@ -114,7 +114,7 @@ export const pairRules: readonly PairRule[] = [
     severity: "warning",
     upper: "caches",
     lower: "measures",
-    unless: (_upper, _lower, above) => above.some(({ traits }) => traits.has("measures")),
+    unless: (_upper, _lower, above) => above.has("measures"),
     message: (upper, lower) =>
       `"${lower}" below "${upper}" does not see the calls that the cache answers; put it on top, or one more there.`,
   },

@@ -12,3 +12,5 @@ export { sections } from "./contract/promise.ts";
 export type { PromiseResult, RunOptions } from "./contract/run.ts";
 export { checkPromise, expectKept, runContract } from "./contract/run.ts";
 export type { CreateContext, CreatedStorage, ServerTime, StorageSubject } from "./contract/subject.ts";
+export type { ModelContext, ModelSubject } from "./model/describe-model.ts";
+export { checkModel, describeModel } from "./model/describe-model.ts";

@@ -36,6 +36,20 @@ describe("faulty", () => {
     expect(await faultsOf({ seed: 8, rate: 0.3 })).not.toEqual(first);
   });
 
+  test("gives a key the same faults whatever happens to other keys in between", async () => {
+    const faultsOfKey = async (others: number): Promise<readonly string[]> => {
+      const { storage, layer } = await prepared({ seed: 9, rate: 0.5 });
+      for (let round = 0; round < 20; round++) {
+        await storage.put("key", bytes("new")).catch(() => {});
+        for (let other = 0; other < others; other++) await storage.put(`other-${other}`, bytes("new")).catch(() => {});
+      }
+      return layer.injected.filter(({ key }) => key === "key").map(({ kind }) => kind);
+    };
+    const alone = await faultsOfKey(0);
+    expect(alone.length).toBeGreaterThan(3);
+    expect(await faultsOfKey(5)).toEqual(alone);
+  });
+
   test("lets about its rate of calls go wrong", async () => {
     const { length } = await faultsOf({ seed: 1, rate: 0.25, kinds: ["fails"] }, 100);
     expect(length / 1300).toBeGreaterThan(0.2);

@@ -3,14 +3,17 @@ import { anyLayer, StorageError, systemClock } from "@stowage/core";
 import type { Fault, FaultKind } from "./faults/fault.ts";
 import { canHappen, faultError } from "./faults/fault.ts";
 import type { CallName, Invocation } from "./faults/intercepted-storage.ts";
-import { freshSeed, Random } from "./faults/random.ts";
+import { freshSeed, hash, Random } from "./faults/random.ts";
 import type { Failing, Where } from "./faults/script.ts";
 import { isMeant } from "./faults/script.ts";
 import type { On } from "./faults/scripted-storage.ts";
 import { ScriptedStorage } from "./faults/scripted-storage.ts";
 
 export interface FaultyOptions {
-  /** Chooses which calls go wrong, and how. The same seed and the same calls give the same faults. @default a new one */
+  /**
+   * Chooses which calls go wrong, and how. The same seed and the same calls give the same faults: the n-th call of an
+   * operation on a key meets the same one, whatever happens to other keys in between. @default a new one
+   */
   readonly seed?: number | undefined;
   /** Share of the calls that go wrong, from 0 to 1. @default 0.1, or 0 with a script */
   readonly rate?: number | undefined;
@@ -56,7 +59,8 @@ export function faulty(options: FaultyOptions = {}): AnyLayer {
 export class FaultyStorage extends ScriptedStorage<unknown> {
   readonly name = "faulty";
   readonly #plan: FaultPlan;
-  readonly #random: Random;
+  /** How often each operation was called on each key. */
+  readonly #counts = new Map<string, number>();
   readonly #injected: InjectedFault[] = [];
   #calls = 0;
   #paused = false;
@@ -64,7 +68,6 @@ export class FaultyStorage extends ScriptedStorage<unknown> {
   constructor(inner: AnyStorage, plan: FaultPlan) {
     super(inner, plan.clock, "faulty");
     this.#plan = plan;
-    this.#random = new Random(plan.seed);
     plan.script?.(this.on);
   }
 
@@ -105,11 +108,14 @@ export class FaultyStorage extends ScriptedStorage<unknown> {
     return super.inject(fault, call);
   }
 
-  /** Draws as many numbers for each call, so that what becomes of one does not depend on what another one was. */
   #choose(call: Invocation): Fault | undefined {
-    const { rate, operations, where, kinds, errors, delay } = this.#plan;
-    const happens = this.#random.next() < rate;
-    const [kindDraw, errorDraw, amountDraw] = [this.#random.next(), this.#random.next(), this.#random.next()];
+    const { seed, rate, operations, where, kinds, errors, delay } = this.#plan;
+    const which = [call.operation, ...call.keys].join("\0");
+    const count = (this.#counts.get(which) ?? 0) + 1;
+    this.#counts.set(which, count);
+    const random = new Random(hash(`${seed} ${count} ${which}`));
+    const happens = random.next() < rate;
+    const [kindDraw, errorDraw, amountDraw] = [random.next(), random.next(), random.next()];
     if (!happens || !operations.includes(call.operation) || !isMeant(where, call)) return undefined;
     const kind = pick(
       kinds.filter((each) => canHappen(each, call.operation)),

@@ -22,6 +22,13 @@ export class Random {
   }
 }
 
+/** A number that stands for a text: FNV-1a over its UTF-16 units. */
+export function hash(text: string): number {
+  let mixed = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) mixed = Math.imul(mixed ^ text.charCodeAt(index), 0x01000193);
+  return mixed >>> 0;
+}
+
 /** A seed that differs from run to run, short enough to type. */
 export function freshSeed(): number {
   return Math.floor(Math.random() * 2 ** 31);

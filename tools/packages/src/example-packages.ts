@@ -64,7 +64,7 @@ function example(word: string, kind: Kind, parts: Parts): ExamplePackage {
   return {
     word,
     kind,
-    manifest: manifest(word, entries, parts),
+    manifest: manifestOf(word, entries, parts),
     texts: {
       "package.json": "",
       "tsconfig.build.json": "",
@@ -78,7 +78,7 @@ function example(word: string, kind: Kind, parts: Parts): ExamplePackage {
   };
 }
 
-function manifest(word: string, entries: readonly string[], { dependencies, devDependencies }: Parts): Manifest {
+function manifestOf(word: string, entries: readonly string[], { dependencies, devDependencies }: Parts): Manifest {
   const paths = entries.map((entry) => [entry === "index" ? "." : `./${entry}`, entry] as const);
   const built = (entry: string): Record<string, string> => ({ types: `./dist/${entry}.d.ts`, default: `./dist/${entry}.js` });
   const itself = { "./package.json": "./package.json" };

@@ -86,7 +86,7 @@ async function runPage({ folder }: Consumer): Promise<Record<string, unknown>> {
     await page.goto(`http://127.0.0.1:${port}/`);
     const result = await page.evaluate(async () => {
       const address = "/page.js";
-      const { useInPage } = (await import(address)) as { useInPage(): Promise<Record<string, unknown>> };
+      const { useInPage } = (await import(address)) as { useInPage: () => Promise<Record<string, unknown>> };
       return await useInPage();
     });
     return { browser: `Chromium ${browser.version()}`, ...result };

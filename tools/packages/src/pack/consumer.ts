@@ -47,8 +47,6 @@ export async function typeProblems({ folder, root }: Consumer, program: string, 
   };
   await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: [program] }));
   const compiler = join(root, "node_modules/typescript/bin/tsc");
-  const output = await run(process.execPath, [compiler, "--pretty", "false", "-p", "tsconfig.json"], { folder }).catch(
-    (error: Error) => error.message,
-  );
+  const output = await run(process.execPath, [compiler, "--pretty", "false", "-p", "tsconfig.json"], { folder }).catch(String);
   return output.split("\n").filter((line) => line.startsWith(program) || line.startsWith("node_modules/@stowage/"));
 }

@@ -80,7 +80,7 @@ const declared: Step = async ({ path }, { folder, root }) => {
 const imported: Step = async ({ subject }, consumer) => {
   const entries = Object.keys(subject.manifest.exports ?? {}).map((entry) => `@stowage/${subject.word}${entry.slice(1)}`);
   if (entries.includes("@stowage/testing/contract")) await lendRunner(consumer);
-  const program = await copyUse(consumer, "both-ways.cjs");
+  const program = await copyUse(consumer, "both-ways.ts");
   await onEveryNode(consumer, [program, ...entries]);
   return [];
 };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { stack } from "@stowage/core";
 import { fileStorage } from "@stowage/file";
 import { memoryStorage } from "@stowage/memory";
-import { describeStorage } from "@stowage/testing/contract";
+import { describeLayer, describeStorage } from "@stowage/testing/contract";
 import type { BrotliWasm, CompressedOptions } from "./index.ts";
 import { compressed } from "./index.ts";
 
@@ -14,18 +14,14 @@ const brotliWasm = createRequire(import.meta.url)("brotli-wasm") as BrotliWasm;
 /** Compresses whatever is put, so that small samples go the same way as large ones. */
 const always: CompressedOptions = { minSize: 1, minSaving: 0 };
 
-const kinds: [string, CompressedOptions][] = [
-  ["zstd", always],
-  ["gzip", { codec: "gzip", ...always }],
-  ["brotli by brotli-wasm", { codec: "brotli", engine: brotliWasm, ...always }],
-  ["the options of most", {}],
-];
+describeLayer("compressed", {
+  create: (inner, { clock }) => compressed({ clock, ...always })(inner),
+  documented: { values: true, calls: ["read"] }, // a part of the value is another part of what is stored, or several
+});
 
-for (const [name, options] of kinds) {
-  describeStorage(`compressed (${name}) on memory`, {
-    create: ({ clock }) => stack(memoryStorage({ clock }), compressed({ clock, ...options })),
-  });
-}
+describeStorage("compressed by brotli-wasm on memory", {
+  create: ({ clock }) => stack(memoryStorage({ clock }), compressed({ clock, codec: "brotli", engine: brotliWasm, ...always })),
+});
 
 describeStorage("compressed on a folder, which streams natively", {
   async create({ clock }) {

@@ -1,7 +1,7 @@
 import type { AnyStorage, ByteStorage } from "./contract/contract.ts";
 import type { AnyLayer, Contract } from "./shapes/layer.ts";
 
-/** Any layer at all, as far as `stack` is concerned. */
+/** Any layer at all. */
 type LayerFunction = (inner: never) => AnyStorage;
 
 /** What stands on `S` once the layer `L` is put on it. */
@@ -20,31 +20,38 @@ type Fit<S extends AnyStorage, L> = L extends AnyLayer
       : In extends ByteStorage
         ? "this layer works on bytes: put it below the codec"
         : "this layer does not fit on what is below it"
-    : L;
+    : L extends (...rest: never) => LayerFunction
+      ? "this makes a layer: call it"
+      : "this is not a layer";
 
-type Fitted<S extends AnyStorage, L extends readonly LayerFunction[]> = L extends readonly [
-  infer First,
-  ...infer Rest extends readonly LayerFunction[],
-]
-  ? [Fit<S, First>, ...Fitted<After<S, First>, Rest>]
-  : [];
+/** What is below the layer at an index of `L`. `Passed` counts the layers that were passed on the way up. */
+type Below<S extends AnyStorage, L extends readonly unknown[], Index, Passed extends unknown[] = []> = `${Passed["length"]}` extends Index
+  ? S
+  : L extends readonly [infer First, ...infer Rest]
+    ? Below<After<S, First>, Rest, Index, [...Passed, First]>
+    : S;
 
-type Top<S extends AnyStorage, L extends readonly LayerFunction[]> = L extends readonly [
-  infer First,
-  ...infer Rest extends readonly LayerFunction[],
-]
+type Fitted<S extends AnyStorage, L extends readonly unknown[]> = {
+  [Index in keyof L]: number extends L["length"]
+    ? L[Index] extends (inner: S) => S
+      ? L[Index]
+      : "the order in an array is not known to the compiler: put such layers on one by one"
+    : Fit<Below<S, L, Index>, L[Index]>;
+};
+
+type Top<S extends AnyStorage, L extends readonly unknown[]> = L extends readonly [infer First, ...infer Rest]
   ? Top<After<S, First>, Rest>
   : S;
 
 /**
  * A backend with layers on it, listed from the backend up. A layer that cannot stand where it is put does not compile,
- * and the message says why. Code that has an array of layers reduces by hand.
+ * and the message says why.
  *
  * ```ts
  * const users = stack(memoryStorage(), retry(), compressed(), json<User>());
  * ```
  */
-export function stack<S extends AnyStorage, const L extends readonly LayerFunction[]>(backend: S, ...layers: L & Fitted<S, L>): Top<S, L>;
+export function stack<S extends AnyStorage, const L extends readonly unknown[]>(backend: S, ...layers: Fitted<S, L>): Top<S, L>;
 export function stack(backend: AnyStorage, ...layers: readonly LayerFunction[]): AnyStorage {
   return layers.reduce((inner, layer) => layer(inner as never), backend);
 }

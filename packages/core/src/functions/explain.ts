@@ -65,11 +65,11 @@ function describeValue(value: unknown): string {
   return shown.length <= longestOption ? shown : `${shown.slice(0, longestOption - 1)}…`;
 }
 
+/** All of them, in the order of the contract and not in that of the layer that made the object. */
 function abilitiesOf(capabilities: Capabilities): [name: string, ability: string][] {
-  return Object.entries(capabilities).map(([name, ability]: [string, Capabilities[keyof Capabilities]]) => [
-    name,
-    describeAbility(ability),
-  ]);
+  const { ttl, metadata, conditions, list, atomicBatch, anyKey, streams, durability, shared } = capabilities;
+  const ordered: Capabilities = { ttl, metadata, conditions, list, atomicBatch, anyKey, streams, durability, shared };
+  return Object.entries(ordered).map(([name, ability]: [string, Capabilities[keyof Capabilities]]) => [name, describeAbility(ability)]);
 }
 
 function describeAbility(ability: Capabilities[keyof Capabilities]): string {

@@ -12,8 +12,10 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
   }
 }
 
-/** Temporary files that a file storage has left in its folder. */
+/** Temporary files that a file storage has left in its folder. The mark of the process that has it open now is none. */
 export async function temporaryFiles(directory: string): Promise<string[]> {
-  const entries = await readdir(join(directory, ".stowage", "tmp"), { recursive: true, withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+  const entries = await readdir(join(directory, ".stowage"), { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile() && !entry.parentPath.endsWith("locks")).map(({ name }) => name);
+  const owners = files.filter((name) => name.endsWith(".owner"));
+  return owners.length > 1 ? files : files.filter((name) => !owners.includes(name));
 }

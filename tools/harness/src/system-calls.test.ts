@@ -41,7 +41,7 @@ test.runIf(canTrace)(
 
 /** For each publication, what was done to its temporary file before, and to its folder after. */
 function stepsIn(trace: string, directory: string): string[] {
-  const temporary = join(directory, ".stowage", "tmp");
+  const temporary = join(directory, ".stowage");
   const perFile = new Map<string, string[]>();
   const published: string[][] = [];
   const awaitingFolder: { folder: string; steps: string[] }[] = [];
@@ -51,9 +51,9 @@ function stepsIn(trace: string, directory: string): string[] {
     const descriptor = /\(\d+<([^>]*)>/.exec(line)?.[1];
     if (/^p?writev?(64)?$/.test(call) && descriptor?.startsWith(temporary)) stepsOf(perFile, descriptor).push("write");
     else if (/^f(data)?sync$/.test(call) && descriptor?.startsWith(temporary)) stepsOf(perFile, descriptor).push("sync-file");
-    else if (/^(rename|link)/.test(call)) {
+    else if (/^(rename|link)/.test(call) && line.endsWith("= 0")) {
       const [from, to] = [...line.matchAll(/"([^"]*)"/g)].map(([, path]) => path as string);
-      if (from === undefined || to === undefined || !from.startsWith(temporary)) continue;
+      if (from === undefined || to === undefined || !from.startsWith(temporary) || to.startsWith(temporary)) continue;
       const steps = [...stepsOf(perFile, from), "publish"];
       perFile.delete(from);
       published.push(steps);

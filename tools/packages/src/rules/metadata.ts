@@ -33,7 +33,9 @@ export const metadata: Rule = ({ word, folder, manifest, files }, all) => {
   same("license", manifest.license, "MIT");
   same("type", manifest.type, "module");
   same("sideEffects", manifest.sideEffects, false);
-  same("files", manifest.files, ["dist", "!dist/**/*.map"]);
+  // Editors read the schema of storage files out of the package.
+  const others = word === "config" ? ["storage.schema.json"] : [];
+  same("files", manifest.files, ["dist", ...others, "!dist/**/*.map"]);
   same("engines", manifest.engines, { node: ">=22.19" });
   same("publishConfig.access", manifest.publishConfig?.access, "public");
   same("scripts", manifest.scripts, { build: buildScript(Object.values(manifest.exports ?? {})) });

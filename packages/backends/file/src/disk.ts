@@ -33,10 +33,10 @@ export class Disk {
     return `${this.top}/${reservedFolder}`;
   }
 
-  /** All names in a folder. */
+  /** All names in a folder, whose path is absolute. */
   async namesIn(calls: FileCalls, path: string): Promise<string[]> {
     const names: string[] = [];
-    const reader = await this.descriptors.opendir(calls, this.absolute(path));
+    const reader = await this.descriptors.opendir(calls, path);
     try {
       for (let entry = await reader.next(); entry !== null; entry = await reader.next()) names.push(entry.name);
     } finally {
@@ -45,12 +45,16 @@ export class Disk {
     return names;
   }
 
+  /** Whether something could be in the way of a path. */
+  mayHaveObstacle(path: string): boolean {
+    return this.folding || path.includes("/");
+  }
+
   /**
    * Why a path is not that of an entry, in words, or `undefined`: a folder above it is a link or a value, or, where case
    * is folded, it leads to a name that is spelled in another way.
    */
   async obstacleAt(calls: FileCalls, path: string): Promise<string | undefined> {
-    if (!this.folding && !path.includes("/")) return undefined;
     for (let end = path.indexOf("/"); end !== -1; end = path.indexOf("/", end + 1)) {
       const parent = path.slice(0, end);
       const stat = await calls.lstat(this.absolute(parent));
@@ -68,7 +72,7 @@ export class Disk {
     let folder = "";
     for (const name of path.split("/")) {
       if ((await calls.lstat(this.absolute(inside(folder, name)))) === undefined) return undefined;
-      const names = await this.namesIn(calls, folder);
+      const names = await this.namesIn(calls, this.absolute(folder));
       if (!names.includes(name)) {
         const other = names.find((candidate) => fold(candidate) === fold(name));
         return `This file system does not tell the key from "${inside(folder, other ?? name)}"; use another key or the layout "encoded".`;

@@ -5,6 +5,8 @@ import type { Disk } from "./disk.ts";
 import { storageName, systemCode } from "./errors.ts";
 import type { FileCalls, FileStat } from "./file-system.ts";
 import type { Choice } from "./governor.ts";
+import type { Solo } from "./solo.ts";
+import type { TemporaryFiles } from "./temporary-files.ts";
 
 /** Bytes of a stream that are written at once. */
 const pieceSize = 1024 * 1024;
@@ -19,8 +21,11 @@ const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | 
 
 /** A value on its way: complete, in a file that no key leads to yet. */
 export interface Draft {
-  readonly path: string;
-  readonly stat: FileStat;
+  readonly name: string;
+  path: string;
+  stat: FileStat;
+  /** Made by the only writer, so that it can be published without locks. */
+  solo: boolean;
 }
 
 /** Carries an error of a source, to be handed on as it is. */
@@ -33,19 +38,21 @@ export class SourceError extends Error {
   }
 }
 
-/** What may be done to a draft before it is synced, for instance to its time. */
-export type Finishing = (path: string, stat: FileStat) => Promise<FileStat>;
+/** What is done to a draft before it is synced. */
+export type Finishing = (draft: Draft) => Promise<void>;
 
 /** Writes values into temporary files. Whatever fails leaves none behind. */
 export class Drafts {
   readonly #disk: Disk;
-  readonly #nextPath: () => string;
-  /** Makes the folders for temporary files, again where somebody removed them. */
+  readonly #temporary: TemporaryFiles;
+  readonly #solo: Solo;
+  /** Makes the folders for drafts, again where somebody removed them. */
   readonly #prepare: () => Promise<void>;
 
-  constructor(disk: Disk, nextPath: () => string, prepare: () => Promise<void>) {
+  constructor(disk: Disk, temporary: TemporaryFiles, solo: Solo, prepare: () => Promise<void>) {
     this.#disk = disk;
-    this.#nextPath = nextPath;
+    this.#temporary = temporary;
+    this.#solo = solo;
     this.#prepare = prepare;
   }
 
@@ -103,46 +110,70 @@ export class Drafts {
     });
   }
 
-  async discard(path: string): Promise<void> {
+  /** Whether somebody took the draft out of the folder of the only writer; it is known by its new path then. */
+  async wasMoved(draft: Draft): Promise<boolean> {
+    if (!draft.solo || (await this.#disk.fileSystem.pool.lstat(draft.path)) !== undefined) return false;
+    this.#solo.end();
+    draft.solo = false;
+    draft.path = `${this.#solo.shared}/${draft.name}`;
+    return true;
+  }
+
+  async discard(draft: Draft): Promise<void> {
     try {
-      await this.#disk.fileSystem.pool.unlink(path);
+      await this.#disk.governor.direct.unlink(draft.path);
     } catch {
-      // Nobody reads it, and the next sweep takes it.
+      if (draft.solo && (await this.wasMoved(draft).catch(() => false))) await this.discard(draft);
+      // Else nobody reads it, and the next sweep takes it.
     }
   }
 
   async #draft(names: FileCalls, finishing: Finishing | undefined, fill: (fd: number) => Promise<number>): Promise<Draft> {
     const { direct } = this.#disk.governor;
-    const { path, fd } = await this.#create(names);
+    const draft: Draft = { name: this.#temporary.next(), path: "", stat: noStat, solo: this.#solo.alone };
+    const fd = await this.#create(names, draft);
     let closed = false;
     try {
       const size = await fill(fd);
-      let stat = await direct.fstat(fd);
-      if (stat.size !== BigInt(size)) throw incomplete();
+      draft.stat = await direct.fstat(fd);
+      if (draft.stat.size !== BigInt(size)) throw incomplete();
       if (finishing !== undefined) {
-        stat = await finishing(path, stat);
+        await this.#finish(draft, finishing);
         await this.#disk.fileSystem.pool.fsync(fd);
       }
       closed = true;
       await direct.close(fd);
-      return { path, stat };
+      return draft;
     } catch (error) {
       if (!closed) await closeQuietly(direct, fd);
-      await this.discard(path);
+      await this.discard(draft);
       throw error;
     }
   }
 
-  async #create(names: FileCalls): Promise<{ readonly path: string; readonly fd: number }> {
-    const path = this.#nextPath();
+  async #finish(draft: Draft, finishing: Finishing): Promise<void> {
     try {
-      return { path, fd: await this.#disk.descriptors.open(names, path, createFlags, 0o666) };
+      await finishing(draft);
     } catch (error) {
-      if (systemCode(error) !== "ENOENT") throw error;
+      if (systemCode(error) !== "ENOENT" || !(await this.wasMoved(draft))) throw error;
+      await finishing(draft);
     }
-    await this.#prepare();
-    const again = this.#nextPath();
-    return { path: again, fd: await this.#disk.descriptors.open(names, again, createFlags, 0o666) };
+  }
+
+  /** Makes the file of a draft: where the only writer has its drafts, else where all have them. */
+  async #create(names: FileCalls, draft: Draft): Promise<number> {
+    const { descriptors } = this.#disk;
+    for (let attempt = 0; ; attempt++) {
+      draft.path = `${draft.solo ? this.#solo.folder : this.#solo.shared}/${draft.name}`;
+      try {
+        return await descriptors.open(names, draft.path, createFlags, 0o666);
+      } catch (error) {
+        if (systemCode(error) !== "ENOENT" || attempt > 1) throw error;
+      }
+      if (draft.solo) this.#solo.end();
+      else await this.#prepare();
+      draft.solo = this.#solo.alone;
+    }
   }
 }
 
@@ -183,3 +214,5 @@ async function closeQuietly(calls: FileCalls, fd: number): Promise<void> {
     // The first error is the one to tell.
   }
 }
+
+const noStat: FileStat = { ino: 0n, size: 0n, mtimeNs: 0n, birthtimeNs: 0n, isFile: () => false, isDirectory: () => false };

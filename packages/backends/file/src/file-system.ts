@@ -133,12 +133,14 @@ export const nodeFileSystem: FileSystem = { direct, pool, openLock };
 const busy = 5;
 
 /**
- * A write transaction on an empty SQLite file, of which nothing but its kernel lock is used: nothing is ever written to
- * it, so nothing in it can break. Nothing else in this process may open that file: closing it would free the lock.
+ * A write transaction on an empty SQLite file, of which nothing but its kernel lock is used: with the journal in memory
+ * nothing is ever written, so a full disk does not matter and nothing in the file can break. Nothing else in this process
+ * may open that file: closing it would free the lock.
  */
 async function openLock(path: string): Promise<FileLock> {
   const { DatabaseSync } = await import("node:sqlite");
   const database = new DatabaseSync(path);
+  database.exec("PRAGMA journal_mode = MEMORY");
   const begin = database.prepare("BEGIN IMMEDIATE");
   const rollback = database.prepare("ROLLBACK");
   return {

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import type { Disk } from "./disk.ts";
 import { systemCode } from "./errors.ts";
+import { parentOf } from "./folders.ts";
 
 /** Folders remembered as being on disk themselves. */
 const remembered = 10_000;
@@ -103,8 +104,5 @@ export class FolderSync {
     }
   }
 }
-
-/** The folder that a path is in. */
-export const parentOf = (path: string): string => path.slice(0, path.lastIndexOf("/"));
 
 const ignore = (): void => {};

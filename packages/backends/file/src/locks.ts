@@ -40,8 +40,9 @@ export class Locks {
     return `${this.#folder}/${slot.toString(16)}`;
   }
 
-  async acquire(slot: number, signal: AbortSignal | undefined): Promise<void> {
-    await this.#slots[slot]!.acquire(this.#fileSystem, signal);
+  /** Takes a slot: first in line within this process, then, where it is `shared`, against the others. */
+  acquire(slot: number, shared: boolean, signal: AbortSignal | undefined): Promise<void> | undefined {
+    return this.#slots[slot]!.acquire(shared ? this.#fileSystem : undefined, signal);
   }
 
   release(slot: number): void {
@@ -57,20 +58,30 @@ class Slot {
   readonly #path: string;
   readonly #waiting: (() => void)[] = [];
   #lock: FileLock | undefined;
+  /** Held by somebody in this process. */
   #held = false;
+  /** Held against other processes as well. */
+  #locked = false;
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** First in line within this process, then against the others. */
-  async acquire(fileSystem: FileSystem, signal: AbortSignal | undefined): Promise<void> {
+  acquire(fileSystem: FileSystem | undefined, signal: AbortSignal | undefined): Promise<void> | undefined {
+    if (this.#held || fileSystem !== undefined) return this.#acquireLater(fileSystem, signal);
+    this.#held = true;
+    return undefined;
+  }
+
+  async #acquireLater(fileSystem: FileSystem | undefined, signal: AbortSignal | undefined): Promise<void> {
     if (this.#held) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#held = true;
     try {
       signal?.throwIfAborted();
+      if (fileSystem === undefined) return;
       this.#lock ??= await fileSystem.openLock(this.#path);
       if (!this.#lock.tryAcquire()) await this.#wait(this.#lock, signal);
+      this.#locked = true;
     } catch (error) {
       this.#passOn();
       throw error;
@@ -79,8 +90,9 @@ class Slot {
 
   release(): void {
     try {
-      this.#lock?.release();
+      if (this.#locked) this.#lock?.release();
     } finally {
+      this.#locked = false;
       this.#passOn();
     }
   }

@@ -3,6 +3,7 @@ import { StorageError } from "@stowage/core";
 import type { Disk } from "./disk.ts";
 import { storageName, systemCode } from "./errors.ts";
 import type { FileCalls } from "./file-system.ts";
+import { parentOf } from "./folders.ts";
 import { reservedFolder } from "./layouts/layout.ts";
 
 /** The longest path of the folder that leaves room for every encoded key, in characters. */
@@ -102,5 +103,3 @@ async function someNames(disk: Disk): Promise<string[]> {
 
 /** Names that are looked at to find one with letters. */
 const mostProbes = 16;
-
-const parentOf = (path: string): string => path.slice(0, path.lastIndexOf("/")) || "/";

@@ -1,43 +1,44 @@
 import { randomBytes } from "node:crypto";
-import type { Descriptors } from "./descriptors.ts";
+import type { Disk } from "./disk.ts";
 import { systemCode } from "./errors.ts";
-import type { FileCalls, FileLock, FileSystem } from "./file-system.ts";
+import type { FileCalls, FileLock } from "./file-system.ts";
 
-const ownerSuffix = ".owner";
-const ownedName = /^([0-9a-f]{32})(?:\.owner|-[0-9a-z]+)$/;
+const draftName = /^([0-9a-f]{32})-[0-9a-z]+$/;
+const ownerName = /^[0-9a-f]{32}$/;
 
 /**
- * Names for temporary files, each with 128 random bits of its owner. An owner holds a lock that the kernel frees when its
- * process ends, so a sweep knows whose files are left over, and never takes one from a writer that lives.
+ * Names for drafts, each with 128 random bits of its owner. An owner holds a lock that the kernel frees when its process
+ * ends, so a sweep knows whose drafts are left over, and never takes one from a writer that lives.
  */
 export class TemporaryFiles {
-  readonly #fileSystem: FileSystem;
-  readonly #descriptors: Descriptors;
-  readonly #folder: string;
+  readonly #disk: Disk;
+  /** Where drafts are. */
+  readonly #folders: readonly string[];
+  readonly #owners: string;
   #owner: string | undefined;
   #lock: FileLock | undefined;
   #count = 0;
 
-  constructor(fileSystem: FileSystem, descriptors: Descriptors, folder: string) {
-    this.#fileSystem = fileSystem;
-    this.#descriptors = descriptors;
-    this.#folder = folder;
+  constructor(disk: Disk, folders: readonly string[]) {
+    this.#disk = disk;
+    this.#folders = folders;
+    this.#owners = `${disk.reserved}/owners`;
   }
 
-  /** A path that nobody else uses. */
+  /** A name that no other file has. */
   next(): string {
-    return `${this.#folder}/${this.#owner}-${(this.#count++).toString(36)}`;
+    return `${this.#owner}-${(this.#count++).toString(36)}`;
   }
 
-  /** Makes this storage an owner; the folder must be there. */
+  /** Makes this storage an owner; the folders must be there. */
   async own(): Promise<void> {
-    if (this.#owner !== undefined && (await this.#stillThere(this.#owner))) return;
+    if (this.#owner !== undefined && (await this.#isThere(this.#owner))) return;
     this.#disown();
     for (;;) {
       const owner = randomBytes(16).toString("hex");
-      const lock = await this.#fileSystem.openLock(this.#ownerPath(owner));
+      const lock = await this.#openLock(owner);
       // A sweep may have seen the new file before it was locked, and removed it.
-      if (lock.tryAcquire() && (await this.#stillThere(owner))) {
+      if (lock.tryAcquire() && (await this.#isThere(owner))) {
         this.#owner = owner;
         this.#lock = lock;
         return;
@@ -46,21 +47,39 @@ export class TemporaryFiles {
     }
   }
 
-  /** Removes what writers left that are gone, and answers how many temporary files that were. */
-  async sweep(calls: FileCalls): Promise<number> {
-    const byOwner = Map.groupBy(await this.#names(calls), (name) => ownedName.exec(name)?.[1]);
+  /** Whether no other owner lives. One that begins now will find this one. */
+  async isAlone(): Promise<boolean> {
+    for (const owner of await this.#namesIn(this.#owners)) {
+      if (owner === this.#owner || !ownerName.test(owner)) continue;
+      const lock = await this.#openLock(owner);
+      const dead = lock.tryAcquire();
+      lock.close();
+      if (!dead) return false;
+    }
+    return true;
+  }
+
+  /** Removes what owners left that are gone, and answers how many drafts that were. Touches nothing else. */
+  async sweep(): Promise<number> {
+    const drafts = new Map<string, string[]>();
+    for (const owner of await this.#namesIn(this.#owners)) if (ownerName.test(owner)) drafts.set(owner, []);
+    for (const folder of this.#folders) {
+      for (const name of await this.#namesIn(folder)) {
+        const owner = draftName.exec(name)?.[1];
+        if (owner === undefined) continue;
+        const paths = drafts.get(owner) ?? [];
+        drafts.set(owner, paths);
+        paths.push(`${folder}/${name}`);
+      }
+    }
     let swept = 0;
-    for (const [owner, names] of byOwner) {
-      if (owner === undefined || owner === this.#owner) continue;
-      const lock = await this.#fileSystem.openLock(this.#ownerPath(owner));
+    for (const [owner, paths] of drafts) {
+      if (owner === this.#owner) continue;
+      const lock = await this.#openLock(owner);
       try {
         if (!lock.tryAcquire()) continue;
-        for (const name of names) {
-          if (name.endsWith(ownerSuffix)) continue;
-          await unlinkIfThere(calls, `${this.#folder}/${name}`);
-          swept++;
-        }
-        await unlinkIfThere(calls, this.#ownerPath(owner));
+        for (const path of paths) if (await unlinkIfThere(this.#disk.fileSystem.pool, path)) swept++;
+        await unlinkIfThere(this.#disk.fileSystem.pool, `${this.#owners}/${owner}`);
       } finally {
         lock.close();
       }
@@ -69,16 +88,16 @@ export class TemporaryFiles {
   }
 
   async close(): Promise<void> {
-    if (this.#owner !== undefined) await unlinkIfThere(this.#fileSystem.pool, this.#ownerPath(this.#owner));
+    if (this.#owner !== undefined) await unlinkIfThere(this.#disk.fileSystem.pool, `${this.#owners}/${this.#owner}`);
     this.#disown();
   }
 
-  #ownerPath(owner: string): string {
-    return `${this.#folder}/${owner}${ownerSuffix}`;
+  #openLock(owner: string): Promise<FileLock> {
+    return this.#disk.fileSystem.openLock(`${this.#owners}/${owner}`);
   }
 
-  async #stillThere(owner: string): Promise<boolean> {
-    return (await this.#fileSystem.pool.lstat(this.#ownerPath(owner))) !== undefined;
+  async #isThere(owner: string): Promise<boolean> {
+    return (await this.#disk.fileSystem.pool.lstat(`${this.#owners}/${owner}`)) !== undefined;
   }
 
   #disown(): void {
@@ -87,28 +106,22 @@ export class TemporaryFiles {
     this.#owner = undefined;
   }
 
-  async #names(calls: FileCalls): Promise<string[]> {
-    const names: string[] = [];
-    let reader;
+  async #namesIn(folder: string): Promise<string[]> {
     try {
-      reader = await this.#descriptors.opendir(calls, this.#folder);
+      return await this.#disk.namesIn(this.#disk.fileSystem.pool, folder);
     } catch (error) {
-      if (systemCode(error) === "ENOENT") return names;
+      if (systemCode(error) === "ENOENT") return [];
       throw error;
     }
-    try {
-      for (let entry = await reader.next(); entry !== null; entry = await reader.next()) names.push(entry.name);
-    } finally {
-      await reader.close();
-    }
-    return names;
   }
 }
 
-async function unlinkIfThere(calls: FileCalls, path: string): Promise<void> {
+async function unlinkIfThere(calls: FileCalls, path: string): Promise<boolean> {
   try {
     await calls.unlink(path);
+    return true;
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
+    return false;
   }
 }

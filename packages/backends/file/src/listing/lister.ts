@@ -106,7 +106,7 @@ export class Lister {
       const end = page.delimiter === undefined ? -1 : text.indexOf(page.delimiter, page.prefix.length);
       const below = layout.isFolder(item) ? { path: inside(folder.path, layout.nameOf(item)), text } : undefined;
       if (end !== -1) {
-        if (await this.#isEntry(text, below)) {
+        if (await this.#isEntry(text, below, page.position)) {
           const rolledUp = text.slice(0, end + page.delimiter!.length);
           page.prefixes.push(layout.keyOf(rolledUp) ?? rolledUp);
           page.position = { text: rolledUp, past: true };
@@ -128,11 +128,11 @@ export class Lister {
     return false;
   }
 
-  /** Whether a text is that of a key, or its folder holds one. */
-  async #isEntry(text: string, folder: Folder | undefined): Promise<boolean> {
+  /** Whether a text is that of a key, or its folder holds one after a position. */
+  async #isEntry(text: string, folder: Folder | undefined, after: Position | undefined): Promise<boolean> {
     if (folder === undefined) return this.#disk.layout.keyOf(text) !== undefined;
     const { names } = await this.#disk.governor.choose(0);
-    return (await firstKey(this.#disk, names, folder)) !== undefined;
+    return (await firstKey(this.#disk, names, folder, after)) !== undefined;
   }
 
   /** The names in a folder that a page may need, from a hint where the page continues another. */

@@ -53,10 +53,13 @@ export class Problems {
 /** The place of the whole file. */
 export const wholeFile: Place = { line: 0, column: 0, path: "" };
 
-/** A name or a short value as it may stand in a message. */
+/** A name or a short value as it may stand in a message, on a terminal too: what would steer one is escaped. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text);
+  const short = text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text;
+  return JSON.stringify(short).replaceAll(/[\u007F-\u009F\u200E\u200F\u2028-\u202E\u2066-\u2069]/g, escaped);
 }
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** Names in a message: `"a", "b" or "c"`. */
 export function alternatives(names: readonly string[]): string {

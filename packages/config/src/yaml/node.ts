@@ -1,4 +1,5 @@
 import type { Place } from "../problems.ts";
+import { quote } from "../problems.ts";
 
 /** A piece of a storage file with its place. No object of the file's own making ever exists: names are entries of a `Map`. */
 export type Node = ScalarNode | ListNode | MapNode;
@@ -45,6 +46,6 @@ export function kindOf(node: Node): string {
 
 /** The path of a name below a path. */
 export function childPath(path: string, name: string): string {
-  if (!/^[\w-]{1,64}$/.test(name)) return `${path}[${JSON.stringify(name.length > 40 ? `${name.slice(0, 40)}…` : name)}]`;
+  if (!/^[\w-]{1,64}$/.test(name)) return `${path}[${quote(name)}]`;
   return path === "" ? name : `${path}.${name}`;
 }

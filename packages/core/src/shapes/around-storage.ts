@@ -81,11 +81,7 @@ export abstract class AroundStorage<V> extends ForwardingStorage<V> {
   }
 
   override put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
-    return rejecting(() => {
-      const settled = withExpiry(options, this.clock, this, "put");
-      const call: Call = { operation: "put", key, options: settled, repeatable: repeatableUnder(settled) };
-      return this.#send(call, (signal) => this.below.put(key, value, withSignal(settled, signal)));
-    });
+    return options?.ttl === undefined ? this.#put(key, value, options) : this.#putFor(key, value, options);
   }
 
   override delete(key: string, options?: DeleteOptions): Promise<void> {
@@ -138,6 +134,15 @@ export abstract class AroundStorage<V> extends ForwardingStorage<V> {
 
   override flush(options?: CallOptions): Promise<void> {
     return this.#send(reading("flush", undefined, options), (signal) => this.below.flush(withSignal(options, signal)));
+  }
+
+  #put(key: string, value: V, options: PutOptions | undefined): Promise<EntryInfo> {
+    const call: Call = { operation: "put", key, options, repeatable: repeatableUnder(options) };
+    return this.#send(call, (signal) => this.below.put(key, value, withSignal(options, signal)));
+  }
+
+  #putFor(key: string, value: V, options: PutOptions): Promise<EntryInfo> {
+    return rejecting(() => this.#put(key, value, withExpiry(options, this.clock, this, "put")));
   }
 
   #send<T>(call: Call, next: Next<T>): Promise<T> {

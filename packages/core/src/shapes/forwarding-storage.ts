@@ -82,8 +82,7 @@ export abstract class ForwardingStorage<V> implements Storage<V> {
   }
 
   put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
-    if (options?.ttl === undefined) return this.below.put(key, value, options);
-    return rejecting(() => this.below.put(key, value, withExpiry(options, this.clock, this, "put")));
+    return options?.ttl === undefined ? this.below.put(key, value, options) : this.#putFor(key, value, options);
   }
 
   delete(key: string, options?: DeleteOptions): Promise<void> {
@@ -103,8 +102,7 @@ export abstract class ForwardingStorage<V> implements Storage<V> {
   }
 
   write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
-    if (options?.ttl === undefined) return this.belowBytes.write(key, source, options);
-    return writing(source, () => this.belowBytes.write(key, source, withExpiry(options, this.clock, this, "write")));
+    return options?.ttl === undefined ? this.belowBytes.write(key, source, options) : this.#writeFor(key, source, options);
   }
 
   flush(options?: CallOptions): Promise<void> {
@@ -126,5 +124,15 @@ export abstract class ForwardingStorage<V> implements Storage<V> {
   /** The inner storage where it is known to hold bytes: inside `read` and `write`. */
   protected get belowBytes(): ByteStorage {
     return this.below as unknown as ByteStorage;
+  }
+
+  // Apart from put and write, because a closure in a method costs each of its calls, also those that do not get to it.
+
+  #putFor(key: string, value: V, options: PutOptions): Promise<EntryInfo> {
+    return rejecting(() => this.below.put(key, value, withExpiry(options, this.clock, this, "put")));
+  }
+
+  #writeFor(key: string, source: ByteSource, options: WriteOptions): Promise<EntryInfo> {
+    return writing(source, () => this.belowBytes.write(key, source, withExpiry(options, this.clock, this, "write")));
   }
 }

@@ -12,7 +12,7 @@ export interface Layout {
   pathOf(key: string, operation: string): string;
   /** The text of a key, of the start of one, or of a part of one. */
   textOf(key: string): string;
-  /** The key of a whole text, or `undefined` where no key has that text. */
+  /** The key of a text made of items, or `undefined` where it is none: it may be too long, for instance. */
   keyOf(text: string): string | undefined;
   /** The deepest folder that holds everything whose text starts with `text`, or `undefined` where nothing can. */
   folderOf(text: string): Folder | undefined;

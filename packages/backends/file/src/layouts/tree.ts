@@ -32,7 +32,7 @@ export function treeLayout(platform: NodeJS.Platform = process.platform): Layout
       throw invalidKey(`In the layout "tree" a key must ${problem}; the layout "encoded" takes every key.`, { operation, key });
     },
     textOf: (key) => key,
-    keyOf: (text) => (isKey(text) && problemOf(text) === undefined ? text : undefined),
+    keyOf: (text) => (isKey(text) ? text : undefined),
     folderOf(text): Folder | undefined {
       const end = text.lastIndexOf("/");
       if (end === -1) return { path: "", text: "" };

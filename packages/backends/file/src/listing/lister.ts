@@ -8,7 +8,7 @@ import type { Folder } from "../layouts/layout.ts";
 import { inside } from "../layouts/layout.ts";
 import { firstKey } from "./first-key.ts";
 import type { Position } from "./position.ts";
-import { fromCursor, isBefore, toCursor } from "./position.ts";
+import { fromCursor, isBefore, positionIn, toCursor } from "./position.ts";
 import { SortedNames } from "./sorted-names.ts";
 
 /** Memory for folders that were read and sorted, so that the next page need not do it again. */
@@ -97,8 +97,10 @@ export class Lister {
 
   async #addFrom(names: SortedNames, folder: Folder, page: Draft): Promise<boolean> {
     const { layout } = this.#disk;
-    const isDone = (item: string): boolean =>
-      page.position !== undefined && isBefore(page.position, folder.text + item, layout.isFolder(item));
+    const isDone = (item: string): boolean => {
+      const position = page.position && positionIn(page.position, folder.text);
+      return position !== undefined && isBefore(position, item, layout.isFolder(item));
+    };
     const cursor = names.from(isDone);
     for (let item = cursor.name; item !== undefined; item = cursor.name) {
       if (page.keys.length + page.prefixes.length >= page.limit) return true;
@@ -159,6 +161,7 @@ export class Lister {
     const { governor, descriptors, layout } = this.#disk;
     page.signal?.throwIfAborted();
     const names = new SortedNames(hintSize);
+    const position = page.position && positionIn(page.position, folder.text);
     const calls = (await governor.choose(0)).names;
     await descriptors.take();
     try {
@@ -173,7 +176,7 @@ export class Lister {
           if (item !== undefined && (start === "" || item.startsWith(start) || (layout.isFolder(item) && start.startsWith(item)))) {
             const isWanted =
               (from === undefined || compareKeys(item, from) >= 0) &&
-              (page.position === undefined || !isBefore(page.position, folder.text + item, layout.isFolder(item)));
+              (position === undefined || !isBefore(position, item, layout.isFolder(item)));
             if (isWanted && (!item.includes(replacement) || (await this.#isDecoded(calls, folder, entry.name, undecoded)))) names.add(item);
           }
           if ((count & 63) === 0) {

@@ -8,6 +8,16 @@ export interface Position {
   readonly past: boolean;
 }
 
+/** A position as seen from within a folder; `undefined` where all that is in the folder comes after it. */
+export function positionIn({ text, past }: Position, folder: string): Position | undefined {
+  if (text.length > folder.length && text.startsWith(folder))
+    return folder === "" ? { text, past } : { text: text.slice(folder.length), past };
+  return past && folder.startsWith(text) ? everything : undefined;
+}
+
+/** After all that a folder holds. */
+const everything: Position = { text: "", past: true };
+
 /** Whether something with this text is before a position, or at it. A folder is when all that is in it is. */
 export function isBefore({ text: at, past }: Position, text: string, isFolder: boolean): boolean {
   if (past && text.startsWith(at)) return true;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { bytesOf, HandClock, MapByteStorage, MapStorage, readText, TrackedSource } from "../../test/map-storage.ts";
-import type { Bytes, ByteStorage, ReadOptions, Storage } from "../contract/contract.ts";
+import type { Bytes, ReadOptions, Storage } from "../contract/contract.ts";
 import type { Call, Next, StreamEntry } from "./around-storage.ts";
 import { AroundStorage } from "./around-storage.ts";
 
@@ -18,7 +18,7 @@ class Watched<V> extends AroundStorage<V> {
   }
 }
 
-const watchedBytes = (inner: ByteStorage, clock?: HandClock): Watched<Bytes> => new Watched(inner, clock);
+const watchedBytes = (inner: Storage<Bytes>, clock?: HandClock): Watched<Bytes> => new Watched(inner, clock);
 
 test("every call but close and details goes through around, once, with its key", async () => {
   const inner = new MapByteStorage();

@@ -32,10 +32,10 @@ const kib = 1024;
 
 /**
  * Plain bytes up to which a call is made at once instead of on another thread, where the detour costs more than the work:
- * about 0.1 to 0.5 ms each, measured for text.
+ * about half a millisecond at the most, measured for text.
  */
 export const syncLimits: Readonly<Record<CodecName, SyncLimits>> = {
   zstd: { compress: (level) => (level <= 4 ? 128 : level <= 9 ? 32 : 4) * kib, decompress: 256 * kib },
-  gzip: { compress: (level) => (level <= 3 ? 64 : 16) * kib, decompress: 128 * kib },
-  brotli: { compress: (level) => (level <= 4 ? 32 : level <= 7 ? 8 : level <= 9 ? 1 : 0) * kib, decompress: 128 * kib },
+  gzip: { compress: (level) => (level <= 3 ? 32 : 16) * kib, decompress: 128 * kib },
+  brotli: { compress: (level) => (level <= 4 ? 32 : level <= 7 ? 8 : 0) * kib, decompress: 128 * kib },
 };

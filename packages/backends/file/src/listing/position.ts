@@ -10,9 +10,9 @@ export interface Position {
 
 /** A position as seen from within a folder; `undefined` where all that is in the folder comes after it. */
 export function positionIn({ text, past }: Position, folder: string): Position | undefined {
-  if (text.length > folder.length && text.startsWith(folder))
-    return folder === "" ? { text, past } : { text: text.slice(folder.length), past };
-  return past && folder.startsWith(text) ? everything : undefined;
+  if (text.startsWith(folder)) return { text: text.slice(folder.length), past };
+  if (folder.startsWith(text)) return past ? everything : undefined;
+  return compareKeys(folder, text) < 0 ? everything : undefined;
 }
 
 /** After all that a folder holds. */

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import type { Bytes, ByteStorage, Capabilities, Entry, ReadOptions } from "@stowage/core";
+import type { Bytes, ByteSource, ByteStorage, Capabilities, Entry, EntryInfo, ReadOptions } from "@stowage/core";
 import { findLayer, ForwardingStorage, makeHeader, stack, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { mockStorage, VirtualClock } from "@stowage/testing";
@@ -309,6 +309,59 @@ test("a source that fails half-way stores nothing, and its error arrives as it i
   };
   await expect(storage.write("a", broken())).rejects.toThrow("the line broke");
   expect(await memory.has("a")).toBe(false);
+});
+
+test("a slow storage holds the source back: a few blocks are in memory, however long the stream is", async () => {
+  let given = 0;
+  let taken = 0;
+  let furthest = 0;
+  const source = async function* (): AsyncGenerator<Bytes, void, void> {
+    for (; given < 30 * mebibyte; given += 65_536) yield noise(65_536);
+  };
+  class Slow extends Streaming {
+    override async write(key: string, encoded: ByteSource): Promise<EntryInfo> {
+      for await (const chunk of encoded as AsyncIterable<Bytes>) {
+        for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+        taken += chunk.byteLength;
+        furthest = Math.max(furthest, given - taken);
+      }
+      return { key };
+    }
+  }
+  await compressed()(new Slow(memoryStorage(), "native")).write("a", source());
+  expect(taken).toBeGreaterThan(30 * mebibyte);
+  expect(furthest).toBeLessThan(6 * mebibyte);
+});
+
+test("a slow reader holds the stored stream back", async () => {
+  let given = 0;
+  class Counting extends Streaming {
+    override async read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
+      const entry = await super.read(key, options);
+      if (entry === undefined) return undefined;
+      const whole = new Uint8Array(await new Response(entry.value).arrayBuffer());
+      const chunks = chunksOf(whole);
+      const pull = async (controller: ReadableStreamDefaultController<Bytes>): Promise<void> => {
+        const { done, value } = await chunks.next();
+        if (done === true) return controller.close();
+        given += value.byteLength;
+        controller.enqueue(value);
+      };
+      return { ...entry, value: new ReadableStream<Bytes>({ pull }, { highWaterMark: 0 }) };
+    }
+  }
+  const storage = compressed()(new Counting(memoryStorage(), "native"));
+  await storage.put("a", noise(20 * mebibyte));
+  const reader = (await storage.read("a"))?.value.getReader();
+  let taken = 0;
+  for (;;) {
+    const step = await reader?.read();
+    if (step?.done !== false) break;
+    taken += step.value.byteLength;
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    expect(given - taken).toBeLessThan(5 * mebibyte);
+  }
+  expect(taken).toBe(20 * mebibyte);
 });
 
 test("a source of another size than announced stores nothing", async () => {

@@ -23,7 +23,7 @@ const calls: Readonly<Record<OperationName, (storage: ByteStorage, options?: Cal
   clear: (storage, options) => storage.clear(options),
   flush: (storage, options) => storage.flush(options),
   read: (storage, options) => storage.read("key", options).then((entry) => entry && textOf(entry.value)),
-  write: (storage, options) => storage.write("key", new Blob(["new"]), options),
+  write: (storage, options) => storage.write("key", () => new Response("new").body as ReadableStream<Bytes>, options),
 };
 const operations = Object.keys(calls) as OperationName[];
 const changing: readonly OperationName[] = ["put", "delete", "batch", "clear", "write"];
@@ -119,6 +119,20 @@ describe("faulty", () => {
     expect(seen).toEqual(new Set(["denied", foreign, "a string"]));
   });
 
+  test("makes calls late by random times, up to the longest", async () => {
+    const clock = new VirtualClock(0);
+    const { storage } = await prepared({ seed: 4, rate: 1, kinds: ["delays"], delay: 50, clock });
+    const times = new Set<number>();
+    for (let round = 0; round < 100; round++) {
+      const start = clock.now();
+      const call = storage.get("key").then(() => times.add(clock.now() - start));
+      await clock.runUntilIdle();
+      await call;
+    }
+    expect(Math.max(...times)).toBeLessThanOrEqual(50);
+    expect(times.size).toBeGreaterThan(20);
+  });
+
   test("rests while it is paused", async () => {
     const { storage, layer } = await prepared({ rate: 1, kinds: ["fails"] });
     layer.pause();
@@ -186,13 +200,18 @@ describe.each(operations)("faults of %s", (operation) => {
 
   test("answer late by the clock", async () => {
     const clock = new VirtualClock();
-    const { storage } = await prepared({ rate: 1, kinds: ["delays"], delay: 20, clock });
-    let answered = false;
-    const call = calls[operation](storage).then(() => (answered = true));
-    await clock.advance(19);
-    expect(answered).toBe(false);
-    await clock.advance(1);
-    await call;
+    for (const effect of [false, true]) {
+      const { storage, memory } = await prepared({ script: (on) => on("any").delays(20, { effect }), clock });
+      const before = await contents(memory);
+      const state = { answered: false };
+      const call = calls[operation](storage).then(() => (state.answered = true));
+      await clock.advance(19);
+      expect(state.answered).toBe(false);
+      if (changes && effect) expect(await contents(memory)).not.toEqual(before);
+      else expect(await contents(memory)).toEqual(before);
+      await clock.advance(1);
+      await call;
+    }
     expect(clock.pending).toBe(0);
   });
 

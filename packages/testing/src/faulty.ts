@@ -25,7 +25,7 @@ export interface FaultyOptions {
   readonly operations?: readonly CallName[] | undefined;
   /** Calls that go wrong: those that name a key, or those for which a function says so. @default all */
   readonly where?: Where | undefined;
-  /** Milliseconds that a call is late when it `delays`. @default 100 */
+  /** Milliseconds that a call that `delays` is late at the most, before its effect or after it. @default 100 */
   readonly delay?: number | undefined;
   /** Faults for certain calls, as a mock has them: `(on) => on("put").loses("timeout", { times: 1 })`. They come before the seed's. */
   readonly script?: ((on: On<unknown>) => void) | undefined;
@@ -124,7 +124,7 @@ export class FaultyStorage extends ScriptedStorage<unknown> {
     if (kind === undefined) return undefined;
     return {
       kind,
-      delay: kind === "delays" ? delay : undefined,
+      delay: kind === "delays" ? Math.ceil(errorDraw * delay) : undefined,
       error: this.#failing(kind, pick(errors, errorDraw) ?? "unavailable"),
       after: Math.floor(2 ** (amountDraw * 18)) - 1,
       limit: 1 + Math.floor(amountDraw * 3),

@@ -21,7 +21,7 @@ export type FaultKind = "fails" | "loses" | "throws" | "hangs" | "delays" | "bre
 /** A fault, ready to happen to one call. */
 export interface Fault {
   readonly kind: FaultKind | "answers";
-  /** Milliseconds before anything else happens. */
+  /** Milliseconds before anything else happens; for one that `delays` with `effect`, after it. */
   readonly delay?: number | undefined;
   /** What `fails`, `loses`, `throws` and `breaks` reject with. */
   readonly error?: ((call: Invocation) => unknown) | undefined;
@@ -29,7 +29,7 @@ export interface Fault {
   readonly after?: number | undefined;
   /** Entries on a page that `shortens`. */
   readonly limit?: number | undefined;
-  /** Whether a call that `hangs` takes effect first. */
+  /** Whether a call that `hangs` or `delays` takes effect first. */
   readonly effect?: boolean | undefined;
   /** What a call that `answers` resolves with, instead of going on. */
   readonly answer?: ((call: Invocation) => unknown) | undefined;
@@ -46,12 +46,14 @@ export function canHappen(kind: FaultKind, operation: CallName): boolean {
 /** Lets a fault happen to a call. One whose signal was aborted before is refused as usual. */
 export function happen<T>(fault: Fault, call: Invocation<T>, clock: Clock): Promise<T> {
   if (call.options?.signal?.aborted === true) return call.perform();
-  if (fault.delay === undefined || fault.delay <= 0) return happenNow(fault, call);
-  return clock.sleep(fault.delay, call.options?.signal).then(
+  const { kind, delay = 0, effect } = fault;
+  if (delay <= 0) return happenNow(fault, call);
+  const signal = call.options?.signal;
+  if (kind === "delays" && effect === true) return answerLate(call, clock.sleep.bind(clock, delay, signal));
+  return clock.sleep(delay, signal).then(
     () => happenNow(fault, call),
     (reason: unknown) => {
-      abandon(call, reason);
-      throw reason;
+      throw abandon(call, reason);
     },
   );
 }
@@ -98,6 +100,17 @@ function happenNow<T>(fault: Fault, call: Invocation<T>): Promise<T> {
 async function answer<T>(fault: Fault, call: Invocation<T>): Promise<T> {
   abandon(call, undefined);
   return (await fault.answer?.(call)) as T;
+}
+
+async function answerLate<T>(call: Invocation<T>, wait: () => Promise<void>): Promise<T> {
+  const late = await call.perform();
+  try {
+    await wait();
+  } catch (reason) {
+    discard(late);
+    throw reason;
+  }
+  return late;
 }
 
 async function fail(fault: Fault, call: Invocation): Promise<never> {

@@ -97,9 +97,9 @@ export class Script<Answer = unknown> {
     return this.#add({ kind: "hangs", effect: timing?.effect }, timing);
   }
 
-  /** Answers this many milliseconds late, by the clock. */
-  delays(duration: number, timing?: Omit<Timing, "delay">): this {
-    return this.#add({ kind: "delays" }, { ...timing, delay: duration });
+  /** Is this many milliseconds late, by the clock; with `effect`, it takes effect at once, and only the answer is late. */
+  delays(duration: number, timing?: Omit<Timing, "delay"> & { readonly effect?: boolean | undefined }): this {
+    return this.#add({ kind: "delays", effect: timing?.effect }, { ...timing, delay: duration });
   }
 
   /** The stream of a `read`, or the source of a `write`, fails in the middle. */

@@ -3,31 +3,13 @@ import * as fc from "fast-check";
 import { describe, test } from "vitest";
 import { bytesOf } from "../contract/samples.ts";
 import { property } from "../contract/property.ts";
-import type { ContractContext } from "../contract/promise.ts";
-import type { CreateContext, StorageSubject } from "../contract/subject.ts";
-import { prepare } from "../contract/subject.ts";
 import { FaultyStorage } from "../faulty.ts";
-import { VirtualClock } from "../virtual-clock.ts";
 import { effort, randomTestTimeout } from "./effort.ts";
+import type { ModelSubject } from "./fresh-storage.ts";
+import { onFreshStorage } from "./fresh-storage.ts";
 import { ModelRun } from "./run.ts";
 import type { Step } from "./steps.ts";
 import { stepsFor } from "./steps.ts";
-
-/** What is compared with the model: how to make a fresh storage, and what to put into it. */
-export interface ModelSubject extends Omit<StorageSubject, "create"> {
-  /** Makes a fresh, empty storage for one sequence of steps. */
-  readonly create: (context: ModelContext) => ReturnType<StorageSubject["create"]>;
-  /** Sequences of steps. @default 200, and 5,000 with `STOWAGE_EFFORT=full` */
-  readonly runs?: number | undefined;
-}
-
-export interface ModelContext extends CreateContext {
-  /** Belongs to the sequence: hand it to a `faulty` layer, so that the same sequence meets the same faults again. */
-  readonly seed: number;
-}
-
-/** Milliseconds of real time after which a call counts as hung. */
-const patience = 10_000;
 
 /** Sizes of the bytes that are put: nothing, small ones, and more than a chunk. */
 const sizes = [0, 1, 5, 127, 128, 1000, 4096, 70_000];
@@ -67,22 +49,4 @@ function runSteps(subject: ModelSubject, seed: number, steps: readonly Step[]): 
     const samples = isByteStorage(context.storage) ? sizes.map((size, index) => bytesOf(size, index + 1)) : subject.values;
     return new ModelRun(context, clock, samples ?? []).take(steps);
   });
-}
-
-async function onFreshStorage<T>(
-  subject: ModelSubject,
-  seed: number,
-  work: (context: ContractContext, clock: VirtualClock) => Promise<T>,
-): Promise<T> {
-  let clock = new VirtualClock();
-  const create = (context: CreateContext): ReturnType<StorageSubject["create"]> => {
-    clock = context.clock;
-    return subject.create({ ...context, seed });
-  };
-  const prepared = await prepare({ ...subject, create }, patience);
-  try {
-    return await work(prepared.context, clock);
-  } finally {
-    await prepared.dispose();
-  }
 }

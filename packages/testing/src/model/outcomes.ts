@@ -19,7 +19,7 @@ export function possibleAfter(
   let possible: readonly (ModelEntry | undefined)[] = [before];
   for (const [index, change] of changes.entries()) {
     if (change.key !== key) continue;
-    const happened = fate(reason, index, key);
+    const happened = fateOf(reason, index, key);
     if (happened === "yes") possible = [change.after];
     else if (happened === "maybe") possible = [...possible, change.after];
   }
@@ -27,7 +27,7 @@ export function possibleAfter(
 }
 
 /** Whether one change of a call that failed has happened. */
-function fate(reason: unknown, index: number, key: string): "yes" | "no" | "maybe" {
+export function fateOf(reason: unknown, index: number, key: string): "yes" | "no" | "maybe" {
   if (!StorageError.is(reason, "partial") || reason.failures === undefined) return mayHaveHappened(reason) ? "maybe" : "no";
   // The failures of a clear name the keys that it came across; those of a batch also where they stand in it.
   const failure =

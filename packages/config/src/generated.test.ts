@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { azurePlugin, cachedPlugin, encryptedPlugin } from "../test/fakes.ts";
+import { azurePlugin, encryptedPlugin, keeperPlugin } from "../test/fakes.ts";
 import { parseStorages, storagesReference, storagesSchema } from "./index.ts";
 import type { JsonSchema } from "./index.ts";
 
@@ -25,7 +25,7 @@ describe("the committed files", () => {
     expect(examples.length).toBeGreaterThan(3);
     for (const text of examples) {
       const env = { USERS_KEY: Buffer.alloc(32).toString("base64"), TOKEN: "x" };
-      const storages = await parseStorages(text, { plugins: [azurePlugin, cachedPlugin, encryptedPlugin], env });
+      const storages = await parseStorages(text, { plugins: [azurePlugin, encryptedPlugin], env });
       await storages.close();
     }
   });
@@ -49,7 +49,7 @@ describe("the schema", () => {
     {
       storages: {
         a: { backend: { use: "b" } },
-        b: { backend: "memory", layers: [{ cached: { store: { use: "c" } } }] },
+        b: { backend: "memory", layers: [{ keeper: { store: { use: "c" } } }] },
         c: { backend: "memory" },
       },
     },
@@ -96,7 +96,7 @@ describe("the schema", () => {
     { storage: { type: "memory", options: { encryption: true } } },
     { storage: { type: "memory" }, storages: { a: { backend: "memory" } } },
   ];
-  const plugins = [azurePlugin, cachedPlugin, encryptedPlugin];
+  const plugins = [azurePlugin, encryptedPlugin, keeperPlugin];
   const env = { TOKEN: "x", USERS_KEY: Buffer.alloc(32).toString("hex") };
 
   test.each(yes.map((document) => JSON.stringify(document)))("accepts what the loader reads: %s", async (text) => {
@@ -129,10 +129,11 @@ describe("the schema", () => {
 
 test("what definitions say of defaults is what the factories do", async () => {
   const storages = await parseStorages(
-    "storages: { a: { backend: { file: { directory: x } }, layers: [retry, compressed] }, b: { backend: memory } }",
+    "storages: { a: { backend: { file: { directory: x } }, layers: [retry, compressed, cached] }, b: { backend: memory } }",
   );
   const schema = (await storagesSchema()) as unknown as { readonly definitions: Record<string, Group> };
   for (const [name, definition] of [
+    ["a", "layer-cached"],
     ["a", "layer-compressed"],
     ["a", "layer-retry"],
     ["a", "backend-file"],

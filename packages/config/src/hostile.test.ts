@@ -1,12 +1,12 @@
 import { inspect } from "node:util";
 import * as fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { azurePlugin, cachedPlugin, encryptedPlugin, metricsPlugin } from "../test/fakes.ts";
+import { azurePlugin, encryptedPlugin, keeperPlugin, metricsPlugin } from "../test/fakes.ts";
 import { ConfigError, parseStorages } from "./index.ts";
 
 const canary = "canary-4815162342";
 const env = { SECRET_TEXT: canary, SECRET_KEY: Buffer.from(canary.padEnd(32, "!")).toString("base64") };
-const plugins = [azurePlugin, cachedPlugin, encryptedPlugin, metricsPlugin];
+const plugins = [azurePlugin, keeperPlugin, encryptedPlugin, metricsPlugin];
 
 /** Loads a text, and gives everything that a person, a log or a dashboard could ever see of it. */
 async function outputOf(text: string): Promise<{ error?: ConfigError; output: string }> {
@@ -106,8 +106,8 @@ const documents: Record<string, string> = {
   "many layers of one, in a storage that is used": `storages: { a: { backend: memory, layers: [${"readOnly,".repeat(40)}] }, b: { backend: { use: a } } }`,
   "a long chain of storages": `storages: { s0: { backend: memory }, ${Array.from({ length: 200 }, (_, i) => `s${i + 1}: { backend: { use: s${i} } }`).join(", ")} }`,
   "a circle of two hundred": `storages: { ${Array.from({ length: 200 }, (_, i) => `s${i}: { backend: { use: s${(i + 1) % 200} } }`).join(", ")} }`,
-  "every storage uses every other": `storages: { ${Array.from({ length: 12 }, (_, i) => `s${i}: { backend: memory, layers: [${Array.from({ length: 12 }, (__, j) => `cached: { store: { use: s${j} } }`).join(", ")}] }`).join(", ")} }`,
-  "a store in a store in a store": inLayers(`${"[cached: { store: { backend: memory, layers: ".repeat(12)}[]${" } }]".repeat(12)}`),
+  "every storage uses every other": `storages: { ${Array.from({ length: 12 }, (_, i) => `s${i}: { backend: memory, layers: [${Array.from({ length: 12 }, (__, j) => `keeper: { store: { use: s${j} } }`).join(", ")}] }`).join(", ")} }`,
+  "a store in a store in a store": inLayers(`${"[keeper: { store: { backend: memory, layers: ".repeat(12)}[]${" } }]".repeat(12)}`),
   "a text over the limit": `storages: ${"x".repeat(64 * 1024)}`,
   "a comment over the limit": `#${"x".repeat(64 * 1024)}`,
   "two-byte characters over the limit": `storages: ${"é".repeat(33_000)}`,
@@ -209,7 +209,7 @@ describe("hostile documents", () => {
 describe("random documents", () => {
   const runs = process.env["STOWAGE_EFFORT"] === "full" ? 50_000 : 2_000;
   const words = `storages storage backend layers use type path options memory file azure json text retry compressed cached encrypted
-    metrics limited prefixed readOnly s3 keys id secret fromEnv fromFile SECRET_TEXT SECRET_KEY password container abc attempts ttl 5m 64MB
+    metrics keeper limited prefixed readOnly s3 keys id secret fromEnv fromFile SECRET_TEXT SECRET_KEY password container abc attempts ttl 5m 64MB
     10_000 store a b prefix directory max delay cache enabled compression encryption codec __proto__ constructor prototype toString << ~ ${canary}`;
   const word = fc.constantFrom("", ...words.split(/\s+/));
   const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
@@ -245,7 +245,8 @@ describe("random documents", () => {
       - encrypted: { keys: [{ id: "2026-11", secret: { fromEnv: SECRET_KEY } }] }
       - compressed: { codec: zstd }
       - json
-      - cached: { maxEntries: 10_000, ttl: 5m, store: { use: other } }
+      - cached: { maxEntries: 10_000, ttl: 5m }
+      - keeper: { store: { use: other } }
   other: { backend: { azure: { container: abc, password: { fromEnv: SECRET_TEXT } } } }
 `;
   const mutated = fc

@@ -2,17 +2,17 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { definePlugin, findLayer, StorageError } from "@stowage/core";
+import { definePlugin, findLayer, option, StorageError } from "@stowage/core";
 import type { AnyStorage, Plugin } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { RetryStorage } from "@stowage/retry";
 import { describe, expect, test } from "vitest";
-import { azurePlugin, cachedPlugin, encryptedPlugin, FakeEncrypted, FakeLayer, fakePlugin, metricsPlugin } from "../test/fakes.ts";
+import { azurePlugin, encryptedPlugin, FakeEncrypted, FakeLayer, fakePlugin, keeperPlugin, metricsPlugin } from "../test/fakes.ts";
 import { ConfigError, loadStorages, parseStorages } from "./index.ts";
 import type { ParseOptions } from "./index.ts";
 
 const key = Buffer.alloc(32, 7).toString("base64");
-const plugins: readonly Plugin[] = [azurePlugin, cachedPlugin, encryptedPlugin, metricsPlugin];
+const plugins: readonly Plugin[] = [azurePlugin, keeperPlugin, encryptedPlugin, metricsPlugin];
 
 const silent = (): void => {};
 const parse = (text: string, options: ParseOptions = {}) =>
@@ -54,7 +54,7 @@ describe("the long form", () => {
     const storages = await parse(printed, { directory: "/srv/app", onWarning: (warning) => warnings.push(warning) });
     const users = storages.get("users");
     expect(namesOf(users)).toEqual(["file", "retry", "encrypted", "compressed", "json", "cached", "metrics"]);
-    expect(users.inner[0]?.details().options).toEqual({ maxEntries: 10_000, ttl: 300_000, maxSize: 64_000_000 });
+    expect(users.inner[0]?.details().options).toMatchObject({ maxEntries: 10_000, ttl: 300_000, maxSize: 64_000_000 });
     expect(findLayer(users, RetryStorage)?.details().options["attempts"]).toBe(4);
     expect(findLayer(users, FakeEncrypted)?.keys).toEqual([{ id: "2026-11", secret: new Uint8Array(32).fill(7) }]);
     expect(storages.explain()).toContain('directory: "/srv/app/data/users"');
@@ -146,7 +146,7 @@ describe("the short form", () => {
     expect(storages.names).toEqual(["default"]);
     const storage = storages.bytes("default");
     expect(namesOf(storage)).toEqual(["file", "retry", "compressed", "cached"]);
-    expect(storage.details().options).toEqual({ maxEntries: 1_000 });
+    expect(storage.details().options).toMatchObject({ maxEntries: 1_000 });
     expect(findLayer(storage, RetryStorage)?.details().options).toMatchObject({ attempts: 4, minDelay: 1_000, maxDelay: 5_000 });
     expect(storages.explain()).toMatch(/file +directory: "\/data"[^]*retry[^]*compressed[^]*cached/);
     expect(warnings).toEqual([]);
@@ -178,7 +178,7 @@ describe("the short form", () => {
       "storage: { type: memory, options: { retry: { max: 0, delay: 250ms }, cache: { size: 10_000, ttl: 1_800 } } }",
     );
     const storage = storages.bytes("default");
-    expect(storage.details().options).toEqual({ maxEntries: 10_000, ttl: 1_800_000 });
+    expect(storage.details().options).toMatchObject({ maxEntries: 10_000, ttl: 1_800_000 });
     expect(findLayer(storage, RetryStorage)?.details().options).toMatchObject({ attempts: 1, minDelay: 250 });
     await storages.close();
   });
@@ -353,11 +353,11 @@ describe("what is wrong", () => {
   });
 
   test("names the install command of an official package that is not here", async () => {
-    const message = await failure("storages:\n  a:\n    backend: s3\n    layers:\n      - cached: { maxEntries: 5 }\n", { plugins: [] });
+    const message = await failure("storages:\n  a:\n    backend: s3\n    layers:\n      - envelope: { maxEntries: 5 }\n", { plugins: [] });
     expect(message.split("\n")).toEqual([
       "storage.yaml has 2 problems:",
       '  3:14 storages.a.backend: "s3" needs a package that is not installed: npm install @stowage/s3',
-      '  5:9 storages.a.layers[0].cached: "cached" needs a package that is not installed: npm install @stowage/cached',
+      '  5:9 storages.a.layers[0].envelope: "envelope" needs a package that is not installed: npm install @stowage/envelope',
     ]);
   });
 
@@ -370,11 +370,11 @@ describe("what is wrong", () => {
   });
 
   test("plugins that are none, or twice the same, are invalid options", async () => {
-    const bad = [{}, undefined, { kind: "layer" }, { ...cachedPlugin, name: "use" }, { ...cachedPlugin, name: "__proto__" }];
+    const bad = [{}, undefined, { kind: "layer" }, { ...keeperPlugin, name: "use" }, { ...keeperPlugin, name: "__proto__" }];
     for (const plugin of bad) {
       await expect(parse("", { plugins: [plugin as unknown as Plugin] })).rejects.toMatchObject({ code: "invalid-option" });
     }
-    await expect(parse("", { plugins: [cachedPlugin, cachedPlugin] })).rejects.toThrow('plugins has "cached" twice');
+    await expect(parse("", { plugins: [keeperPlugin, keeperPlugin] })).rejects.toThrow('plugins has "keeper" twice');
   });
 });
 
@@ -496,11 +496,17 @@ describe("storages in storages", () => {
       name: "shelf",
       description: "Tells when it is closed.",
       takes: "any",
-      options: cachedPlugin.options,
+      options: { store: option.storage("Where else.") },
       make:
         (options, { storage }) =>
         (inner: AnyStorage) =>
-          new FakeLayer(inner, "shelf", { label: storage }, Object.values(options), closed),
+          new FakeLayer(
+            inner,
+            "shelf",
+            { label: storage },
+            Object.values(options).filter((store) => store !== undefined),
+            closed,
+          ),
     });
     const storages = await parse(
       `storages:
@@ -544,7 +550,7 @@ describe("storages in storages", () => {
   test.each<[string, string]>([
     ["storages: { a: { backend: { use: a } } }", '1:34 storages.a.backend.use: a storage cannot stand on itself: "a" uses "a".'],
     ["storages: { a: { backend: { use: b } }, b: { backend: { use: c } }, c: { backend: { use: a } } }", '"a" uses "b" uses "c" uses "a".'],
-    ["storages: { a: { backend: memory, layers: [cached: { store: { use: a } }] } }", '"a" uses "a".'],
+    ["storages: { a: { backend: memory, layers: [keeper: { store: { use: a } }] } }", '"a" uses "a".'],
     ["storages: { a: { backend: { use: } } }", "expected the name of a storage of this file, got nothing."],
     ["storages: { a: { backend: { use: [b] } } }", "expected the name of a storage of this file, got a list."],
     ["storages: { users: { backend: { use: usres } } }", 'there is no storage "usres"; did you mean "users"?'],

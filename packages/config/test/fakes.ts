@@ -56,20 +56,15 @@ export function fakePlugin(name: string, traits: readonly Trait[] = [], takes: "
   });
 }
 
-/** What the package of a cache would define. */
-export const cachedPlugin: Plugin = definePlugin({
+/** A cache that takes a storage as an option. */
+export const keeperPlugin: Plugin = definePlugin({
   kind: "layer",
-  name: "cached",
-  description: "Keeps what was read.",
+  name: "keeper",
+  description: "Keeps what was read in a storage.",
   takes: "any",
   traits: ["caches"],
-  options: {
-    maxEntries: option.whole("Entries at the most.", { min: 1 }),
-    maxSize: option.size("Bytes at the most."),
-    ttl: option.duration("How long an entry is kept.", { min: 1 }),
-    store: option.storage("Where entries are kept beside the memory."),
-  },
-  make: ({ store, ...options }) => anyLayer((inner) => new FakeLayer(inner, "cached", { ...options }, store === undefined ? [] : [store])),
+  options: { store: option.storage("Where entries are kept.", { required: true }) },
+  make: ({ store }) => anyLayer((inner) => new FakeLayer(inner, "keeper", {}, [store])),
 });
 
 /** What the package of an encryption would define. The keys that it was made with stay readable for tests. */

@@ -227,6 +227,7 @@ test("what is known of official names agrees with their plugins", async () => {
     expect(known?.traits, plugin.name).toEqual(traits);
   }
   expect(registry.known.map(({ name }) => name).sort()).toEqual([
+    "cached",
     "compressed",
     "file",
     "json",

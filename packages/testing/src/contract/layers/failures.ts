@@ -79,6 +79,7 @@ async function errorArrives(
     const outcome = await promptly(context, operation.name, settled(call(() => operation.start(context, `new-${index}`))));
     if (recording.calls.length === 0 && !expected.sent) continue;
     assert.ok("error" in outcome, `${operation.name} must reject, but gave ${describe(outcome.value)}.`);
+    if (expected.same && expected.sent) assert.equal(recording.calls.length, 1, "A call that failed for good must not be sent again.");
     if (expected.same) assert.ok(outcome.error === error, `The error must arrive as the same object, got ${describe(outcome.error)}.`);
   }
 }

@@ -6,7 +6,7 @@ export class CheckedStorage<V> extends MappedStorage<V, unknown> {
   readonly name = "checked";
   readonly #schema: StandardSchema<unknown, V>;
 
-  constructor(inner: AnyStorage, schema: StandardSchema<unknown, V>, clock?: Clock) {
+  constructor(inner: AnyStorage, schema: StandardSchema<unknown, V>, clock: Clock) {
     super(inner, clock);
     if (typeof schema?.["~standard"]?.validate !== "function") {
       throw new StorageError("invalid-option", "get takes a schema that follows Standard Schema, version 1.");

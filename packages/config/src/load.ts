@@ -80,7 +80,7 @@ export async function parseStorages(text: string, options: ParseOptions = {}): P
     await closeAll(maker.owned).catch(() => {}); // nothing was written to them, and the problem is the one to tell
     throw error;
   }
-  return new LoadedStorages(names, maker.named, maker.owned);
+  return new LoadedStorages({ names, named: maker.named, owned: maker.owned, clock });
 }
 
 /** Unwise orders of layers: errors become problems, warnings are given. */

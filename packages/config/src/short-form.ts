@@ -19,7 +19,7 @@ export async function expandShortForm(node: Node, problems: Problems, registry: 
 }
 
 /** What `options` may name, in the canonical order, and what each may hold. */
-export const shortNames: Readonly<Record<"retry" | "encryption" | "compression" | "codec" | "cache", readonly string[]>> = {
+const shortNames: Readonly<Record<"retry" | "encryption" | "compression" | "codec" | "cache", readonly string[]>> = {
   retry: ["enabled", "max", "delay"],
   encryption: ["enabled", "key"],
   compression: ["enabled", "codec", "level"],

@@ -1,4 +1,4 @@
-import type { AnyStorage, ByteStorage, StandardSchema, Storage } from "@stowage/core";
+import type { AnyStorage, ByteStorage, Clock, StandardSchema, Storage } from "@stowage/core";
 import { explain, isByteStorage, StorageError } from "@stowage/core";
 import { unknownStorage } from "./plan.ts";
 import { quote } from "./problems.ts";
@@ -30,19 +30,28 @@ export interface Storages extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+export interface LoadedParts {
+  readonly names: readonly string[];
+  readonly named: ReadonlyMap<string, AnyStorage>;
+  /** What is to be closed, in the order of making. */
+  readonly owned: readonly AnyStorage[];
+  readonly clock: Clock;
+}
+
 /** What `loadStorages` gives. */
 export class LoadedStorages implements Storages {
   readonly names: readonly string[];
   readonly #named: ReadonlyMap<string, AnyStorage>;
-  /** What is to be closed, in the order of making. */
   readonly #owned: readonly AnyStorage[];
+  readonly #clock: Clock;
   readonly #checked = new WeakMap<StandardSchema, Map<string, AnyStorage>>();
   #closing: Promise<void> | undefined;
 
-  constructor(names: readonly string[], named: ReadonlyMap<string, AnyStorage>, owned: readonly AnyStorage[]) {
+  constructor({ names, named, owned, clock }: LoadedParts) {
     this.names = names;
     this.#named = named;
     this.#owned = owned;
+    this.#clock = clock;
   }
 
   get<V>(name: string, schema?: StandardSchema<unknown, V>): Storage<V> {
@@ -56,7 +65,7 @@ export class LoadedStorages implements Storages {
     if (schema === undefined) return storage;
     const known = this.#checked.get(schema) ?? new Map<string, AnyStorage>();
     this.#checked.set(schema, known);
-    const checked = known.get(name) ?? new CheckedStorage<V>(storage, schema);
+    const checked = known.get(name) ?? new CheckedStorage<V>(storage, schema, this.#clock);
     known.set(name, checked);
     return checked;
   }

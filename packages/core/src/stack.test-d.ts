@@ -9,6 +9,7 @@ interface User {
 declare const files: ByteStorage;
 declare const compressed: () => ByteLayer;
 declare const cached: () => AnyLayer;
+declare const unknowns: Layer<Storage<unknown>, Storage<unknown>>;
 declare const shouting: Layer<Storage<string>, Storage<string>>;
 
 /** What stack asks for in the place of its layer number `Index`. */
@@ -21,6 +22,7 @@ test("a codec turns bytes into values, and layers above it keep the type", () =>
   expectTypeOf(stack(files, compressed(), json<User>(), cached(), borrowed(), readOnly())).toEqualTypeOf<Storage<User>>();
   expectTypeOf(stack(files, prefixed("a/"), text(), shouting, limited({ timeout: 1 }))).toEqualTypeOf<Storage<string>>();
   expectTypeOf(stack(files, json())).toEqualTypeOf<Storage<unknown>>();
+  expectTypeOf(stack(files, compressed(), json(), unknowns, cached())).toEqualTypeOf<Storage<unknown>>();
 });
 
 test("stacks of any height are understood", () => {
@@ -50,6 +52,8 @@ test("a stack can be put on a stack", () => {
 test("a layer of bytes above the codec does not compile, and the compiler says where it belongs", () => {
   // @ts-expect-error the sentence below
   stack(files, json<User>(), compressed());
+  // @ts-expect-error also where the values are not said
+  stack(files, json(), compressed());
   // @ts-expect-error also for a second codec
   stack(files, json<User>(), cached(), json<User>());
   // @ts-expect-error also for a limit of bytes
@@ -77,6 +81,8 @@ test("a layer that was not called, and what is none, do not compile", () => {
   stack(files, cached);
   // @ts-expect-error it makes a codec
   stack(files, json);
+  // @ts-expect-error nobody knows what it is
+  stack(files, files as unknown);
   // @ts-expect-error it is a storage
   stack(files, files);
   expectTypeOf<Asked<ByteStorage, [typeof cached], 1>>().toEqualTypeOf<"this makes a layer: call it">();

@@ -4,25 +4,34 @@ import type { AnyLayer, Contract } from "./shapes/layer.ts";
 /** Any layer at all. */
 type LayerFunction = (inner: never) => AnyStorage;
 
+/** What is not known yet: the compiler looks at calls like `json()` last, and at the layers above them before. */
+type Later<L> = unknown extends L ? true : false;
+
 /** What stands on `S` once the layer `L` is put on it. */
-type After<S extends AnyStorage, L> = L extends AnyLayer
-  ? Contract<S>
-  : L extends ((inner: never) => infer Out extends AnyStorage)
-    ? Out
-    : never;
+type After<S extends AnyStorage, L> =
+  Later<L> extends true
+    ? AnyStorage & ByteStorage
+    : L extends AnyLayer
+      ? Contract<S>
+      : L extends ((inner: never) => infer Out extends AnyStorage)
+        ? Out
+        : never;
 
 /** The layer itself where it fits on `S`, else a sentence that says why not. */
-type Fit<S extends AnyStorage, L> = L extends AnyLayer
-  ? L
-  : L extends (inner: infer In) => AnyStorage
-    ? S extends In
+type Fit<S extends AnyStorage, L> =
+  Later<L> extends true
+    ? LayerFunction
+    : L extends AnyLayer
       ? L
-      : In extends ByteStorage
-        ? "this layer works on bytes: put it below the codec"
-        : "this layer does not fit on what is below it"
-    : L extends (...rest: never) => LayerFunction
-      ? "this makes a layer: call it"
-      : "this is not a layer";
+      : L extends (inner: infer In) => AnyStorage
+        ? S extends In
+          ? L
+          : In extends ByteStorage
+            ? "this layer works on bytes: put it below the codec"
+            : "this layer does not fit on what is below it"
+        : L extends (...rest: never) => LayerFunction
+          ? "this makes a layer: call it"
+          : "this is not a layer";
 
 /** What is below the layer at an index of `L`. `Passed` counts the layers that were passed on the way up. */
 type Below<S extends AnyStorage, L extends readonly unknown[], Index, Passed extends unknown[] = []> = `${Passed["length"]}` extends Index

@@ -33,6 +33,7 @@ type Reversible<S extends StandardSchema> =
  * const posts = stack(memoryStorage(), json(z.object({ title: z.string() })));
  * ```
  */
+export function json(schema?: undefined, options?: CodecOptions): Codec<unknown>;
 export function json<V = never>(schema: StandardSchema<unknown, NoInfer<V>>, options?: CodecOptions): Codec<V>;
 export function json<V>(schema?: undefined, options?: CodecOptions): Codec<V>;
 export function json<S extends StandardSchema>(schema: S & Reversible<S>, options?: CodecOptions): Codec<SchemaOutput<S>>;

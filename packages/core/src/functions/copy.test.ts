@@ -143,12 +143,17 @@ test("progress is told after each entry and each part of a stream", async () => 
   await from.put("c", big);
   const seen: CopyProgress[] = [];
   const result = await copy(from, new MapByteStorage(), { concurrency: 1, onProgress: (progress) => void seen.push(progress) });
-  expect(seen.map(({ entries, bytes }) => [entries, bytes])).toEqual([
+  expect(seen.slice(0, 2).map(({ entries, bytes }) => [entries, bytes])).toEqual([
     [1, 10],
     [2, 20],
-    [2, 20 + big.byteLength],
-    [3, 20 + big.byteLength],
   ]);
+  const parts = seen.slice(2, -1);
+  expect(parts.length).toBeGreaterThan(0);
+  for (const [index, { entries, bytes }] of parts.entries()) {
+    expect(entries).toBe(2);
+    expect(bytes).toBeGreaterThan(seen[index + 1]?.bytes ?? Number.NaN);
+  }
+  expect(result).toEqual({ entries: 3, bytes: 20 + big.byteLength, skipped: 0, dropped: nothing });
   expect(seen.at(-1)).toEqual(result);
 });
 

@@ -34,16 +34,17 @@ export class TemporaryFiles {
   async own(): Promise<void> {
     if (this.#owner !== undefined && (await this.#isThere(this.#owner))) return;
     this.#disown();
-    for (;;) {
+    while (this.#owner === undefined) {
       const owner = randomBytes(16).toString("hex");
       const lock = await this.#openLock(owner);
-      // A sweep may have seen the new file before it was locked, and removed it.
-      if (lock.tryAcquire() && (await this.#isThere(owner))) {
+      try {
+        // A sweep may have seen the new file before it was locked, and removed it.
+        if (!lock.tryAcquire() || !(await this.#isThere(owner))) continue;
         this.#owner = owner;
         this.#lock = lock;
-        return;
+      } finally {
+        if (this.#lock !== lock) lock.close();
       }
-      lock.close();
     }
   }
 
@@ -52,9 +53,11 @@ export class TemporaryFiles {
     for (const owner of await this.#namesIn(this.#owners)) {
       if (owner === this.#owner || !ownerName.test(owner)) continue;
       const lock = await this.#openLock(owner);
-      const dead = lock.tryAcquire();
-      lock.close();
-      if (!dead) return false;
+      try {
+        if (!lock.tryAcquire()) return false;
+      } finally {
+        lock.close();
+      }
     }
     return true;
   }

@@ -9,8 +9,8 @@ export interface Resuming {
   readonly call: Call;
   readonly deadlines: Deadlines;
   readonly schedule: Schedule;
-  again(options: ReadOptions): Promise<StreamEntry | undefined>;
-  onResume(): void;
+  readonly again: (options: ReadOptions) => Promise<StreamEntry | undefined>;
+  readonly onResume: () => void;
 }
 
 /**
@@ -110,6 +110,7 @@ class ResumedStream {
 
   /** Races a step against the time without progress and the caller's signal. */
   async #inTime<T>(step: () => Promise<T>): Promise<T> {
+    this.#caller?.throwIfAborted();
     const { deadlines, call } = this.#resuming;
     const aborted = this.#caller && whenAborted(this.#caller);
     const stalled = new Stalled();

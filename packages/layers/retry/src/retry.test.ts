@@ -33,7 +33,7 @@ class ScriptedStorage extends AroundStorage<Bytes> {
 const fails =
   (error: unknown): Step =>
   () =>
-    Promise.reject(error as Error);
+    Promise.reject(error);
 /** The effect happens, the answer does not arrive. */
 const loses: Step = async (_call, next) => {
   await next();
@@ -45,7 +45,12 @@ const unavailable = (options: object = {}): StorageError => new StorageError("un
 const bytes = (text: string): Bytes => new TextEncoder().encode(text);
 const text = async (stream: ReadableStream<Bytes>): Promise<string> => await new Response(stream).text();
 
-function setUp(options: RetryOptions = {}): { clock: VirtualClock; scripted: ScriptedStorage; storage: ByteStorage; layer: RetryStorage<Bytes> } {
+function setUp(options: RetryOptions = {}): {
+  clock: VirtualClock;
+  scripted: ScriptedStorage;
+  storage: ByteStorage;
+  layer: RetryStorage<Bytes>;
+} {
   const clock = new VirtualClock();
   const scripted = new ScriptedStorage(memoryStorage({ clock }), clock);
   const storage = stack(scripted as ByteStorage, retry({ clock, random: () => 1, ...options }));

@@ -1,5 +1,16 @@
 import type { AnyLayer, ByteSource, Call, Details, EntryInfo, Next, ReadOptions, Storage, StreamEntry, WriteOptions } from "@stowage/core";
-import { anyLayer, AroundStorage, Deadlines, isConditional, isRepeatable, withExpiry } from "@stowage/core";
+import {
+  anyLayer,
+  AroundStorage,
+  cancelSource,
+  checkSource,
+  Deadlines,
+  isConditional,
+  isRepeatable,
+  tappedSource,
+  withExpiry,
+  writing,
+} from "@stowage/core";
 import type { Attempts, Send } from "./attempt.ts";
 import { Attempt } from "./attempt.ts";
 import { Budget } from "./budget.ts";
@@ -8,7 +19,6 @@ import { settle } from "./options.ts";
 import { resumedStream } from "./resumed-stream.ts";
 import type { Schedule } from "./schedule.ts";
 import { mayRepeat, repeat } from "./schedule.ts";
-import { watchSource } from "./watched-source.ts";
 
 /**
  * Repeats calls that failed for a passing reason, and ends attempts that hang.
@@ -49,12 +59,18 @@ export class RetryStorage<V> extends AroundStorage<V> {
   }
 
   /** Time without progress takes the place of the limits for a streamed write. */
-  override async write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
-    const settled = withExpiry(options, this.clock);
-    const repeatable = !isRepeatable(source) ? "never" : isConditional(settled) ? "without-effect" : "always";
-    return await this.#attempt({ operation: "write", key, options: settled, repeatable }, (signal, attempt) => {
-      const watched = watchSource(source, signal, () => attempt.progress());
-      return this.belowBytes.write(key, watched, { ...settled, signal });
+  override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
+    return writing(source, () => {
+      checkSource(source, this.name, key);
+      const settled = withExpiry(options, this.clock, this, "write");
+      const repeatable = !isRepeatable(source) ? "never" : isConditional(settled) ? "without-effect" : "always";
+      const written = this.#attempt<EntryInfo>({ operation: "write", key, options: settled, repeatable }, (signal, attempt) =>
+        this.belowBytes.write(key, watchedSource(source, attempt, signal), { ...settled, signal }),
+      );
+      return written.catch((error: unknown) => {
+        cancelSource(source, error); // where no attempt was sent
+        throw error;
+      });
     });
   }
 
@@ -106,4 +122,12 @@ export class RetryStorage<V> extends AroundStorage<V> {
       done.abort();
     }
   }
+}
+
+/** A source whose chunks are progress of an attempt, and which is cancelled with the attempt although the storage that reads it hangs. */
+function watchedSource(source: ByteSource, attempt: { progress(): void }, signal: AbortSignal | undefined): ByteSource {
+  const tapped = tappedSource(source, () => () => attempt.progress());
+  let opened = typeof tapped === "function" ? undefined : tapped;
+  signal?.addEventListener("abort", () => opened && cancelSource(opened, signal.reason), { once: true });
+  return typeof tapped === "function" ? () => (opened = tapped()) : tapped;
 }

@@ -19,7 +19,7 @@ export interface FailedCall<T> {
   readonly failure: unknown;
   /** When the last attempt must have ended, in milliseconds since the epoch; Infinity for streams. */
   readonly deadline: number;
-  send(): Promise<T>;
+  readonly send: () => Promise<T>;
 }
 
 /** Whether a failure of a call allows another attempt. */

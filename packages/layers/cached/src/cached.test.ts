@@ -1,0 +1,386 @@
+import type { Call, Next, Storage } from "@stowage/core";
+import { AroundStorage, findLayer, stack, StorageError } from "@stowage/core";
+import { memoryStorage } from "@stowage/memory";
+import { VirtualClock } from "@stowage/testing";
+import { expect, test } from "vitest";
+import type { CachedOptions } from "./index.ts";
+import { cached, CachedStorage } from "./index.ts";
+
+/** A storage whose calls a test can hold: they have their effect at once, and answer when they are let go. */
+class GatedStorage<V> extends AroundStorage<V> {
+  readonly name = "gated";
+  readonly calls: string[] = [];
+  readonly signals: (AbortSignal | undefined)[] = [];
+  readonly #held: { operation: string; before: boolean; go: Promise<void> }[] = [];
+  failure: unknown;
+
+  /** Holds the next call of an operation, before its effect or before its answer. Call what it gives to let it go. */
+  hold(operation: string, where: "before effect" | "before answer" = "before answer"): () => void {
+    let letGo = (): void => {};
+    this.#held.push({ operation, before: where === "before effect", go: new Promise((resolve) => (letGo = resolve)) });
+    return letGo;
+  }
+
+  protected override async around<T>(call: Call, next: Next<T>): Promise<T> {
+    this.calls.push(call.operation);
+    this.signals.push(call.options?.signal);
+    const index = this.#held.findIndex(({ operation }) => operation === call.operation);
+    const held = index === -1 ? undefined : this.#held.splice(index, 1)[0];
+    if (held?.before === true) await held.go;
+    if (this.failure !== undefined) throw this.failure;
+    const result = await next();
+    await held?.go;
+    return result;
+  }
+}
+
+interface SetUp<V> {
+  readonly clock: VirtualClock;
+  readonly below: GatedStorage<V>;
+  readonly storage: Storage<V>;
+  readonly cache: CachedStorage<V>;
+}
+
+function setUp<V = string>(options: CachedOptions<V> = {}): SetUp<V> {
+  const clock = new VirtualClock();
+  const below = new GatedStorage<V>(memoryStorage<V>({ values: "any", clock }), clock);
+  const storage: Storage<V> = cached({ clock, ...options })<Storage<V>>(below);
+  return { clock, below, storage, cache: findLayer(storage, CachedStorage) as CachedStorage<V> };
+}
+
+const down = (): StorageError => new StorageError("unavailable", "down");
+
+test("a second read is answered without asking below", async () => {
+  const { below, storage, cache } = setUp();
+  await storage.put("key", "value");
+  below.calls.length = 0;
+  cache.invalidate("key");
+  expect([await storage.get("key"), await storage.get("key"), (await storage.getEntry("key"))?.value]).toEqual(["value", "value", "value"]);
+  expect(below.calls).toEqual(["getEntry"]);
+  expect(cache.stats()).toMatchObject({ hits: 2, misses: 1, loads: 1, entries: 1 });
+  expect(cache.stats().hitRatio).toBeCloseTo(2 / 3);
+});
+
+test("what was put is there without a load, unless writes go around", async () => {
+  const through = setUp();
+  await through.storage.put("key", "value");
+  expect(await through.storage.get("key")).toBe("value");
+  expect(through.below.calls).toEqual(["put"]);
+  const around = setUp({ write: "around" });
+  await around.storage.put("key", "value");
+  expect(await around.storage.get("key")).toBe("value");
+  expect(around.below.calls).toEqual(["put", "getEntry"]);
+});
+
+test.each(["put", "delete", "batch", "clear", "invalidate"])(
+  "a fill that is slow does not bring back what a %s made old",
+  async (change) => {
+    const { below, storage, cache } = setUp();
+    await storage.put("key", "old");
+    cache.invalidate("key");
+    const letGo = below.hold("getEntry");
+    const slow = storage.get("key");
+    if (change === "put") await storage.put("key", "new");
+    if (change === "delete") await storage.delete("key");
+    if (change === "batch") await storage.batch([{ type: "put", key: "key", value: "new" }]);
+    if (change === "clear") await storage.clear({ prefix: "k" });
+    if (change === "invalidate") cache.invalidate({ prefix: "" });
+    letGo();
+    expect(await slow).toBe("old"); // it began before the change
+    below.calls.length = 0;
+    expect(await storage.get("key")).toBe({ put: "new", batch: "new", invalidate: "old" }[change]);
+  },
+);
+
+test("a read that begins after a write was acknowledged does not join a load from before", async () => {
+  const { below, storage, cache } = setUp();
+  await storage.put("key", "old");
+  cache.invalidate("key");
+  const letGo = below.hold("getEntry");
+  const slow = storage.get("key");
+  await storage.put("key", "new");
+  cache.invalidate("key");
+  const fresh = storage.get("key");
+  letGo();
+  expect(await fresh).toBe("new");
+  await slow;
+});
+
+test("a fill that runs while a write is under way is not kept", async () => {
+  const { below, storage } = setUp();
+  await storage.put("key", "old");
+  const letGo = below.hold("put", "before effect");
+  const put = storage.put("key", "new");
+  expect(await storage.get("key")).toBe("old"); // not yet written
+  letGo();
+  await put;
+  expect(await storage.get("key")).toBe("new");
+});
+
+test("two writes of a key at once leave it uncached, whichever came last below", async () => {
+  const { below, storage, cache } = setUp();
+  const first = below.hold("put");
+  const second = below.hold("put");
+  const puts = [storage.put("key", "one"), storage.put("key", "two")];
+  second();
+  first();
+  await Promise.all(puts);
+  expect(cache.stats().entries).toBe(0);
+  expect(await storage.get("key")).toBe("two");
+});
+
+test.each(["before effect", "before answer"] as const)("a write that failed %s leaves the key uncached", async (where) => {
+  const { below, storage, cache } = setUp();
+  await storage.put("key", "old");
+  const letGo = below.hold("put", where);
+  const put = storage.put("key", "new").catch(() => "failed");
+  if (where === "before effect") below.failure = down();
+  letGo();
+  await put;
+  below.failure = undefined;
+  if (where === "before effect") expect(cache.stats().entries).toBe(0);
+  expect(await storage.get("key")).toBe(where === "before effect" ? "old" : "new");
+});
+
+test("a condition that does not hold makes the cache look again", async () => {
+  const { storage, below } = setUp();
+  await storage.put("key", "mine");
+  await below.put("key", "theirs"); // another process
+  await expect(storage.put("key", "new", { ifNoneMatch: "*" })).rejects.toMatchObject({ code: "precondition-failed" });
+  expect(await storage.get("key")).toBe("theirs");
+});
+
+test("1,000 concurrent misses are one load, which succeeds, fails or hangs for all", async () => {
+  const { clock, below, storage, cache } = setUp({ loadTimeout: 1_000 });
+  await below.put("key", "value");
+  below.calls.length = 0;
+  const found = await Promise.all(Array.from({ length: 1_000 }, () => storage.get("key")));
+  expect(new Set(found)).toEqual(new Set(["value"]));
+  expect(below.calls).toEqual(["getEntry"]);
+
+  cache.invalidate("key");
+  below.calls.length = 0;
+  below.failure = down();
+  const failed = await Promise.allSettled(Array.from({ length: 1_000 }, () => storage.get("key")));
+  expect(failed.every((result) => result.status === "rejected" && result.reason === below.failure)).toBe(true);
+  expect(below.calls).toEqual(["getEntry"]);
+  below.failure = undefined;
+  expect(await storage.get("key")).toBe("value");
+
+  cache.invalidate("key");
+  below.calls.length = 0;
+  below.hold("getEntry");
+  const hung = Promise.allSettled(Array.from({ length: 1_000 }, () => storage.get("key")));
+  await clock.advance(1_100);
+  expect((await hung).every((result) => result.status === "rejected" && StorageError.is(result.reason, "timeout"))).toBe(true);
+  expect(below.calls).toEqual(["getEntry"]);
+  expect(below.signals.at(-1)?.aborted).toBe(true);
+  expect(await storage.get("key")).toBe("value");
+});
+
+test("a waiter who leaves takes nobody along; when the last has left the load is ended", async () => {
+  const { below, storage } = setUp();
+  await below.put("key", "value");
+  const [first, second] = [new AbortController(), new AbortController()];
+  const letGo = below.hold("getEntry");
+  const gone = storage.get("key", { signal: first.signal }).catch((error: unknown) => error);
+  const stays = storage.get("key", { signal: second.signal });
+  const reason = new Error("enough");
+  first.abort(reason);
+  expect(await gone).toBe(reason);
+  letGo();
+  expect(await stays).toBe("value");
+
+  const alone = setUp();
+  alone.below.hold("getEntry");
+  const controller = new AbortController();
+  const left = alone.storage.get("key", { signal: controller.signal }).catch((error: unknown) => error);
+  controller.abort(reason);
+  expect(await left).toBe(reason);
+  await alone.clock.advance(0);
+  expect(alone.below.signals.at(-1)?.aborted).toBe(true);
+});
+
+test("getEntries asks once for what is missing, and each of its keys is one load for others too", async () => {
+  const { below, storage } = setUp();
+  for (const key of ["a", "b", "c", "d"]) await below.put(key, key);
+  await storage.get("a");
+  below.calls.length = 0;
+  const letGo = below.hold("getEntries");
+  const all = storage.getEntries(["a", "b", "c", "x", "b"]);
+  const joined = storage.get("c");
+  letGo();
+  expect((await all).map((entry) => entry?.value)).toEqual(["a", "b", "c", undefined, "b"]);
+  expect(await joined).toBe("c");
+  expect(below.calls).toEqual(["getEntries"]);
+});
+
+test("warm loads what is not there yet", async () => {
+  const { below, storage, cache } = setUp();
+  for (const key of ["a", "b", "c"]) await below.put(key, key);
+  await cache.warm(["a", "b", "c", "gone"]);
+  below.calls.length = 0;
+  expect([await storage.get("a"), await storage.get("b"), await storage.get("c")]).toEqual(["a", "b", "c"]);
+  expect(below.calls).toEqual([]);
+});
+
+test("an entry is served for its ttl, and never past its own expiry", async () => {
+  const { clock, below, storage } = setUp({ ttl: 1_000 });
+  await storage.put("long", "value");
+  await storage.put("short", "value", { ttl: 500 });
+  below.calls.length = 0;
+  await clock.advance(499);
+  expect(await storage.get("short")).toBe("value");
+  await clock.advance(1);
+  expect(await storage.get("short")).toBeUndefined();
+  expect(await storage.get("long")).toBe("value");
+  expect(below.calls).toEqual(["getEntry"]);
+  await clock.advance(500);
+  await storage.get("long");
+  expect(below.calls).toEqual(["getEntry", "getEntry"]);
+});
+
+test("staleWhileRevalidate serves the old value at once and loads the new one behind", async () => {
+  const { clock, below, storage, cache } = setUp({ ttl: 1_000, staleWhileRevalidate: 1_000 });
+  await storage.put("key", "old");
+  await below.put("key", "new");
+  await clock.advance(1_500);
+  expect(await storage.get("key")).toBe("old");
+  await clock.advance(0);
+  expect(await storage.get("key")).toBe("new");
+  expect(cache.stats().staleServed).toBe(1);
+  below.failure = down();
+  await clock.advance(1_500);
+  expect(await storage.get("key")).toBe("new"); // the failure behind hurts nobody
+  await clock.advance(600);
+  await expect(storage.get("key")).rejects.toBe(below.failure);
+});
+
+test("staleIfError serves the old value for a passing failure, within the grace, until a delete ends it", async () => {
+  const { clock, below, storage } = setUp({ ttl: 1_000, staleIfError: 10_000 });
+  await storage.put("key", "old");
+  await clock.advance(2_000);
+  below.failure = down();
+  expect(await storage.get("key")).toBe("old");
+  below.failure = new StorageError("denied", "no");
+  await expect(storage.get("key")).rejects.toBe(below.failure);
+  below.failure = undefined;
+  await storage.delete("key");
+  below.failure = down();
+  await expect(storage.get("key")).rejects.toBe(below.failure);
+
+  below.failure = undefined;
+  await storage.put("key", "new");
+  await clock.advance(11_000);
+  below.failure = down();
+  await expect(storage.get("key")).rejects.toBe(below.failure);
+});
+
+test("nothing that has expired is served stale", async () => {
+  const { clock, below, storage } = setUp({ ttl: 1_000, staleIfError: 10_000, staleWhileRevalidate: 10_000 });
+  await storage.put("key", "value", { ttl: 2_000 });
+  await clock.advance(1_500);
+  expect(await storage.get("key")).toBe("value");
+  await clock.advance(500);
+  below.failure = down();
+  await expect(storage.get("key")).rejects.toBe(below.failure);
+});
+
+test("a missing entry is remembered for missingTtl, a failure never is, and a put ends it", async () => {
+  const { clock, below, storage } = setUp({ missingTtl: 1_000 });
+  below.failure = down();
+  await expect(storage.get("key")).rejects.toBe(below.failure);
+  below.failure = undefined;
+  below.calls.length = 0;
+  expect([await storage.get("key"), await storage.get("key"), await storage.has("key")]).toEqual([undefined, undefined, false]);
+  expect(below.calls).toEqual(["getEntry"]);
+  await storage.put("key", "value");
+  expect(await storage.get("key")).toBe("value");
+  await storage.delete("key");
+  await storage.get("key");
+  await below.put("key", "theirs");
+  await clock.advance(1_000);
+  expect(await storage.get("key")).toBe("theirs");
+});
+
+test("cloned: what a caller does to a value it put or got changes nothing cached", async () => {
+  const { storage } = setUp<{ tags: string[] }>();
+  const value = { tags: ["a"] };
+  await storage.put("key", value);
+  value.tags.push("b");
+  (await storage.get("key"))?.tags.push("c");
+  (await storage.getEntry("key"))?.value.tags.push("d");
+  expect(await storage.get("key")).toEqual({ tags: ["a"] });
+});
+
+test("frozen: everybody gets the same value, and changing it throws", async () => {
+  const { storage, cache } = setUp<{ tags: string[] }>({ values: "frozen" });
+  const value = { tags: ["a"] };
+  await storage.put("key", value);
+  value.tags.push("b"); // the caller's own is not frozen
+  const [one, two] = [await storage.get("key"), await storage.get("key")];
+  expect(one).toBe(two);
+  expect(() => one?.tags.push("c")).toThrow(TypeError);
+  cache.invalidate("key");
+  expect(() => (storage.get("key") as unknown as { tags: string[] }).tags.push("c")).toThrow(TypeError);
+});
+
+test("shared: everybody gets the very value", async () => {
+  const { storage } = setUp<{ tags: string[] }>({ values: "shared" });
+  const value = { tags: ["a"] };
+  await storage.put("key", value);
+  expect(await storage.get("key")).toBe(value);
+});
+
+test("bytes cannot be frozen, and that is said when the layer is made", () => {
+  expect(() => stack(memoryStorage(), cached({ values: "frozen" }))).toThrow(expect.objectContaining({ code: "invalid-option" }));
+});
+
+test("a value that a codec may give back otherwise is not cached as it was put", async () => {
+  const { below, storage } = setUp<unknown>();
+  await storage.put("date", { at: new Date(0) });
+  await storage.put("plain", { at: "1970" });
+  below.calls.length = 0;
+  await storage.get("plain");
+  expect(below.calls).toEqual([]);
+  await storage.get("date");
+  expect(below.calls).toEqual(["getEntry"]);
+});
+
+test("a cache holds no more than maxEntries, and no more than maxSize", async () => {
+  const few = setUp({ maxEntries: 10 });
+  for (let index = 0; index < 100; index++) await few.storage.put(`key${index}`, "value");
+  expect(few.cache.stats()).toMatchObject({ entries: 10, evictions: 90 });
+  const small = setUp({ maxSize: 1_000, sizeOf: (value: string) => value.length });
+  for (let index = 0; index < 100; index++) await small.storage.put(`key${index}`, "x".repeat(index));
+  expect(small.cache.stats().bytes).toBeLessThanOrEqual(1_000);
+  await small.storage.put("large", "x".repeat(1_001));
+  expect(await small.storage.get("large")).toHaveLength(1_001);
+  expect(small.cache.stats().bytes).toBeLessThanOrEqual(1_000);
+});
+
+test("after close nothing is served any more", async () => {
+  const { storage } = setUp();
+  await storage.put("key", "value");
+  await storage.close();
+  await expect(storage.get("key")).rejects.toMatchObject({ code: "closed" });
+});
+
+test("what a read of the cache streams can be cut like any other", async () => {
+  const storage = stack(memoryStorage(), cached());
+  await storage.put("key", new TextEncoder().encode("0123456789"));
+  const part = await storage.read("key", { start: -4, end: -1 });
+  expect(part?.size).toBe(10);
+  expect(await new Response(part?.value).text()).toBe("678");
+});
+
+test.each([
+  [{ eviction: "fifo" as never }],
+  [{ maxEntries: 0 }],
+  [{ maxEntries: Number.POSITIVE_INFINITY }],
+  [{ ttl: -1 }],
+  [{ values: "copied" as never }],
+  [{ loadTimeout: Number.NaN }],
+])("the options %j are refused when the layer is made", (options: CachedOptions) => {
+  expect(() => cached(options)).toThrow(expect.objectContaining({ code: "invalid-option" }));
+});

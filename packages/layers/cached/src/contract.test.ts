@@ -1,0 +1,38 @@
+import { json, stack } from "@stowage/core";
+import { memoryStorage } from "@stowage/memory";
+import { faulty } from "@stowage/testing";
+import { describeLayer, describeModel, describeStorage } from "@stowage/testing/contract";
+import { cached } from "./index.ts";
+
+describeLayer("cached", {
+  create: (inner, { clock }) => cached({ clock })(inner),
+  documented: { calls: ["get", "getEntry", "getEntries", "head", "has", "read"] }, // answered by the cache, or loaded with all that is known
+});
+
+describeLayer("cached over values", {
+  create: (inner, { clock }) => cached({ clock })(json()(inner)),
+  values: [{ name: "Ada", tags: ["a"] }, [1, null, "two"], "text", 0, false, null],
+  documented: { values: true, calls: ["get", "getEntry", "getEntries", "head", "has", "read"] },
+});
+
+describeStorage("cached around writes, with stale values and missing entries", {
+  create: ({ clock }) =>
+    stack(
+      memoryStorage({ clock }),
+      cached({ clock, write: "around", ttl: 1_000, staleWhileRevalidate: 0, missingTtl: 1_000, eviction: "lru" }),
+    ),
+});
+
+describeStorage("cached with room for one entry", {
+  create: ({ clock }) => stack(memoryStorage({ clock }), cached({ clock, maxEntries: 1, eviction: "w-tinylfu" })),
+});
+
+for (const eviction of ["s3-fifo", "w-tinylfu", "lru"] as const) {
+  describeModel(`cached by ${eviction}, with room for three`, {
+    create: ({ clock }) => stack(memoryStorage({ clock }), cached({ clock, eviction, maxEntries: 3, missingTtl: 50 })),
+  });
+}
+
+describeModel("cached over calls that fail, and answers that are lost", {
+  create: ({ clock, seed }) => stack(memoryStorage({ clock }), faulty({ seed, clock }), cached({ clock, maxEntries: 4, missingTtl: 50 })),
+});

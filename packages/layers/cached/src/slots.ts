@@ -1,0 +1,80 @@
+import type { Entry } from "@stowage/core";
+import type { Cell, Eviction, Limits } from "./eviction/eviction.ts";
+
+/** One cached answer. Without an entry it says that nothing is there. */
+export interface Slot<V> extends Cell {
+  readonly entry: Entry<V> | undefined;
+  /** The answer of `get` for everybody, where the value is shared. */
+  readonly promise: Promise<V | undefined> | undefined;
+  /** Milliseconds since the epoch until which it is served without asking; infinite for ever. */
+  readonly freshUntil: number;
+}
+
+/** What is cached, within its limits. */
+export class Slots<V> {
+  readonly #slots = new Map<string, Slot<V>>();
+  readonly #eviction: Eviction<Slot<V>>;
+  readonly #limits: Limits;
+  size = 0;
+  evictions = 0;
+
+  constructor(eviction: Eviction<Slot<V>>, limits: Limits) {
+    this.#eviction = eviction;
+    this.#limits = limits;
+  }
+
+  get count(): number {
+    return this.#slots.size;
+  }
+
+  has(key: string): boolean {
+    return this.#slots.has(key);
+  }
+
+  /** Does not count as a use. */
+  find(key: string): Slot<V> | undefined {
+    return this.#slots.get(key);
+  }
+
+  use(slot: Slot<V>): void {
+    this.#eviction.touch(slot);
+  }
+
+  add(slot: Slot<V>): void {
+    this.delete(slot.key);
+    const { maxEntries, maxSize } = this.#limits;
+    if (slot.size > maxSize) return;
+    this.#slots.set(slot.key, slot);
+    this.#eviction.add(slot);
+    this.size += slot.size;
+    while (this.#slots.size > maxEntries || this.size > maxSize) {
+      const evicted = this.#eviction.evict();
+      if (evicted === undefined) return;
+      this.#forget(evicted);
+      this.evictions++;
+    }
+  }
+
+  delete(key: string): void {
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return;
+    this.#eviction.remove(slot);
+    this.#forget(slot);
+  }
+
+  deletePrefix(prefix: string): void {
+    if (prefix === "") return this.clear();
+    for (const key of this.#slots.keys()) if (key.startsWith(prefix)) this.delete(key);
+  }
+
+  clear(): void {
+    this.#slots.clear();
+    this.#eviction.clear();
+    this.size = 0;
+  }
+
+  #forget(slot: Slot<V>): void {
+    this.#slots.delete(slot.key);
+    this.size -= slot.size;
+  }
+}

@@ -1,5 +1,4 @@
-import { stat } from "node:fs/promises";
-import { opendir } from "node:fs/promises";
+import { opendir, stat } from "node:fs/promises";
 import { basename, join, relative, sep } from "node:path";
 import { isKey } from "@stowage/core";
 

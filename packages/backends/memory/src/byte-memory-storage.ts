@@ -8,6 +8,7 @@ import {
   copyBytes,
   readSource,
   resolveRange,
+  streamOf,
   wrongSize,
 } from "@stowage/core";
 import type { MemoryOptions } from "./memory.ts";
@@ -25,8 +26,11 @@ export class ByteMemoryStorage extends MemoryStorage<Bytes> implements ByteStora
     checkReadOptions(options, this);
     if (options?.ifMatch !== undefined) this.entries.checkVersion("read", key, slot, options.ifMatch);
     if (slot === undefined) return undefined;
-    const { start, end } = resolveRange(slot.value.byteLength, options?.start, options?.end);
-    return { ...this.entries.infoOf(key, slot), value: streamOfPart(slot.value, start, end, options?.signal) };
+    const { value } = slot;
+    const { start, end } = resolveRange(value.byteLength, options?.start, options?.end);
+    // The memory of a small value may be used again, so it is copied at once; a large one is when its chunks are asked for.
+    const part = value.byteLength <= reusableSize ? value.slice(start, end) : value.subarray(start, end);
+    return { ...this.entries.infoOf(key, slot), value: streamOf(part, options?.signal) };
   }
 
   async write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
@@ -58,25 +62,4 @@ export class ByteMemoryStorage extends MemoryStorage<Bytes> implements ByteStora
     if (size !== undefined && received < size) throw wrongSize(size, String(received), this.name, key);
     return concatBytes(chunks);
   }
-}
-
-/**
- * Part of a kept value as a stream. A small value is copied at once, since its memory may be used again; a large one chunk
- * by chunk, when it is asked for.
- */
-function streamOfPart(value: Bytes, start: number, end: number, signal: AbortSignal | undefined): ReadableStream<Bytes> {
-  const part = value.byteLength <= reusableSize ? value.slice(start, end) : value.subarray(start, end);
-  let position = 0;
-  return new ReadableStream<Bytes>(
-    {
-      pull(controller) {
-        signal?.throwIfAborted();
-        const next = part.subarray(position, position + reusableSize);
-        position += next.byteLength;
-        if (next.byteLength > 0) controller.enqueue(copyBytes(next));
-        if (position === part.byteLength) controller.close();
-      },
-    },
-    { highWaterMark: 0 },
-  );
 }

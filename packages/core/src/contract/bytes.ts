@@ -42,14 +42,23 @@ export function resolveRange(size: number, start = 0, end: number = size): { rea
   return { start: first, end: Math.max(first, last) };
 }
 
-/** A stream of one value, which ends with the signal's reason when that is aborted before the value was taken. */
+/** Bytes of a chunk of `streamOf`. */
+const chunkSize = 64 * 1024;
+
+/**
+ * A stream of a value that is in memory, which must stay as it is until the stream has ended. Its chunks own their memory;
+ * a value of one chunk that owns its own is handed out itself. Ends with the signal's reason when that is aborted.
+ */
 export function streamOf(value: Bytes, signal?: AbortSignal): ReadableStream<Bytes> {
+  let position = 0;
   return new ReadableStream<Bytes>(
     {
       pull(controller) {
-        if (signal?.aborted === true) return controller.error(signal.reason);
-        if (value.byteLength > 0) controller.enqueue(value);
-        controller.close();
+        signal?.throwIfAborted();
+        const chunk = value.subarray(position, position + chunkSize);
+        position += chunk.byteLength;
+        if (chunk.byteLength > 0) controller.enqueue(chunk.byteLength === value.byteLength ? ownedBytes(value) : copyBytes(chunk));
+        if (position === value.byteLength) controller.close();
       },
     },
     { highWaterMark: 0 },

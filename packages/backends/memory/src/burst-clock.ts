@@ -1,26 +1,25 @@
+import type { Clock } from "@stowage/core";
 import { systemClock } from "@stowage/core";
 
 /** Readings, each within a millisecond of the one before, that make a burst. */
 const burst = 32;
 
 /** Questions of a burst that are answered by one reading. */
-const shared = 16;
+const shared = 64;
 
 /**
  * The time of the machine for what happens in bursts. To read it costs half as much as to store a value, so within one
- * turn of the event loop, once 32 readings came close together, one reading answers 16 questions.
+ * turn of the event loop, once 32 readings came close together, one reading answers 64 questions.
  */
 export class BurstClock {
-  readonly #read: () => number;
-  readonly #atEndOfTurn: (work: () => void) => void;
+  readonly #clock: Clock;
   #time = 0;
   #close = 0;
   #left = 0;
   #inBurst = false;
 
-  constructor(read: () => number = systemClock.now, atEndOfTurn: (work: () => void) => void = afterThisTurn) {
-    this.#read = read;
-    this.#atEndOfTurn = atEndOfTurn;
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
   }
 
   now(): number {
@@ -30,14 +29,14 @@ export class BurstClock {
   }
 
   #readAgain(): number {
-    const time = this.#read();
+    const time = this.#clock.now();
     this.#close = time - this.#time <= 1 ? this.#close + 1 : 0;
     this.#time = time;
     if (this.#inBurst) {
       this.#left = shared - 1;
     } else if (this.#close >= burst) {
       this.#inBurst = true;
-      this.#atEndOfTurn(this.#endBurst);
+      void this.#clock.sleep(0).then(this.#endBurst);
     }
     return time;
   }
@@ -47,9 +46,4 @@ export class BurstClock {
     this.#left = 0;
     this.#close = 0;
   };
-}
-
-function afterThisTurn(work: () => void): void {
-  const timer: unknown = setTimeout(work);
-  if (typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function") timer.unref();
 }

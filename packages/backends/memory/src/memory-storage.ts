@@ -89,8 +89,8 @@ export class MemoryStorage<V> extends BaseStorage<V> {
   }
 
   async put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
-    if (options !== undefined) return this.#putWith(key, value, options);
-    this.lifecycle.check("put");
+    if (options !== undefined && !hasOnlySignal(options)) return this.#putWith(key, value, options);
+    this.begin("put", options);
     return this.entries.put(key, value);
   }
 
@@ -167,4 +167,9 @@ export class MemoryStorage<V> extends BaseStorage<V> {
     }
     if (failures.length > 0) throw partial("batch", this.name, failures, operations.length);
   }
+}
+
+/** Whether options say nothing about the entry: layers that limit time hand down a signal and no more. */
+function hasOnlySignal({ ttl, expiresAt, metadata, ifMatch, ifNoneMatch }: PutOptions): boolean {
+  return ttl === undefined && expiresAt === undefined && metadata === undefined && ifMatch === undefined && ifNoneMatch === undefined;
 }

@@ -3,41 +3,48 @@ import { compareKeys } from "@stowage/core";
 /** Keys in one leaf after it was filled; it splits at twice as many. */
 const leafSize = 512;
 
-/** Repeated and dead keys that may wait in `#added` beyond the keys that are alive. */
+/** Up to so many new keys for each leaf are put in one by one; more are merged with all there is. */
+const insertedPerLeaf = 64;
+
+/** New keys that may wait beyond as many as are there, until the order is given up. */
 const slack = 1024;
 
 /**
  * The keys of a storage in the order of their UTF-8 bytes: a list of sorted leaves.
  *
- * New keys wait unsorted until somebody asks for the order, so that a storage that is never listed does not pay for it.
- * A walk looks at O(log n) keys to find its start, then at those that it gives.
+ * The order is made when somebody first asks for it, so that a storage that is never listed does not pay for it. From then
+ * on new keys wait unsorted until the next walk. A walk looks at O(log n) keys to find its start, then at those that it
+ * gives.
  */
 export class SortedKeys {
-  readonly #isAlive: (key: string) => boolean;
+  readonly #all: () => Iterable<string>;
+  readonly #isThere: (key: string) => boolean;
   #leaves: string[][] = [];
-  /** Came since the last walk. May repeat a key, and may name dead ones. */
+  /** Came since the last walk. May repeat a key, and may name some that went again. */
   #added: string[] = [];
-  #sorted = 0;
+  #made = false;
 
-  constructor(isAlive: (key: string) => boolean) {
-    this.#isAlive = isAlive;
+  constructor(all: () => Iterable<string>, isThere: (key: string) => boolean) {
+    this.#all = all;
+    this.#isThere = isThere;
   }
 
-  /** Takes a key that was not there before. */
-  add(key: string): void {
+  /** Takes a key that was not there before; `count` are there now. */
+  add(key: string, count: number): void {
+    if (!this.#made) return;
     this.#added.push(key);
+    if (this.#added.length > count + slack) this.clear();
   }
 
-  /** Drops a key, after which `alive` are left. */
-  remove(key: string, alive: number): void {
-    if (this.#sorted > 0) this.#removeSorted(key);
-    if (this.#added.length > 2 * alive + slack) this.#added = this.#addedOnce();
+  /** Drops a key. */
+  remove(key: string): void {
+    if (this.#made) this.#removeSorted(key);
   }
 
   clear(): void {
     this.#leaves = [];
     this.#added = [];
-    this.#sorted = 0;
+    this.#made = false;
   }
 
   /**
@@ -58,21 +65,20 @@ export class SortedKeys {
   }
 
   #sort(): void {
-    if (this.#added.length === 0) return;
-    const added = this.#addedOnce().sort(compareKeys);
-    this.#added = [];
-    if (added.length * 8 < this.#sorted) {
-      for (const key of added) this.#insert(key);
-    } else {
-      const keys = merge(this.#leaves.flat(), added);
-      this.#sorted = keys.length;
-      this.#leaves = [];
-      for (let start = 0; start < keys.length; start += leafSize) this.#leaves.push(keys.slice(start, start + leafSize));
+    if (!this.#made) {
+      this.#made = true;
+      this.#fill(Array.from(this.#all()).sort(compareKeys));
+    } else if (this.#added.length > 0) {
+      const added = Array.from(new Set(this.#added)).filter(this.#isThere).sort(compareKeys);
+      this.#added = [];
+      if (added.length < this.#leaves.length * insertedPerLeaf) for (const key of added) this.#insert(key);
+      else this.#fill(merge(this.#leaves.flat(), added));
     }
   }
 
-  #addedOnce(): string[] {
-    return Array.from(new Set(this.#added)).filter(this.#isAlive);
+  #fill(keys: readonly string[]): void {
+    this.#leaves = [];
+    for (let start = 0; start < keys.length; start += leafSize) this.#leaves.push(keys.slice(start, start + leafSize));
   }
 
   #insert(key: string): void {
@@ -81,7 +87,6 @@ export class SortedKeys {
     const position = positionOf(leaf, (other) => compareKeys(other, key) < 0);
     if (leaf[position] === key) return;
     leaf.splice(position, 0, key);
-    this.#sorted++;
     if (leaf.length >= 2 * leafSize) this.#leaves.splice(index + 1, 0, leaf.splice(leafSize));
   }
 
@@ -92,7 +97,6 @@ export class SortedKeys {
     const position = positionOf(leaf, (other) => compareKeys(other, key) < 0);
     if (leaf[position] !== key) return;
     leaf.splice(position, 1);
-    this.#sorted--;
     if (leaf.length === 0) this.#leaves.splice(index, 1);
   }
 

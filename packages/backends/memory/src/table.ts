@@ -17,7 +17,10 @@ export interface Slot<V> {
 /** The entries, with their order and their expiry kept beside them. Every step is synchronous. */
 export class Table<V> {
   readonly #slots = new Map<string, Slot<V>>();
-  readonly #keys = new SortedKeys((key) => this.#slots.has(key));
+  readonly #keys = new SortedKeys(
+    () => this.#slots.keys(),
+    (key) => this.#slots.has(key),
+  );
   readonly #expiries = new ExpiryQueue();
   #size = 0;
 
@@ -50,9 +53,9 @@ export class Table<V> {
     metadata: Metadata | undefined,
   ): void {
     if (slot === undefined) {
-      this.#keys.add(key);
       this.#size += size;
       this.#slots.set(key, { value, size, version, modifiedAt, expiresAt, metadata });
+      this.#keys.add(key, this.#slots.size);
     } else {
       if (slot.expiresAt !== undefined) this.#expiries.remove(key);
       this.#size += size - slot.size;
@@ -72,7 +75,7 @@ export class Table<V> {
     if (slot.expiresAt !== undefined) this.#expiries.remove(key);
     this.#size -= slot.size;
     this.#slots.delete(key);
-    this.#keys.remove(key, this.#slots.size);
+    this.#keys.remove(key);
   }
 
   /** Removes what expired by `now`, at most `limit` entries. */

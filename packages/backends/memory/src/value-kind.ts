@@ -21,8 +21,8 @@ export const reusableSize = 65_536;
 export function bytesKind(share: boolean): ValueKind<Bytes> {
   return {
     keep(value: Uint8Array, operation, key, replaced) {
-      if (share && isPlain(value)) return value;
       checkBytes(value, operation, "memory", key);
+      if (share && isPlain(value)) return value;
       if (share || replaced?.byteLength !== value.byteLength || value.byteLength > reusableSize) return copyBytes(value);
       replaced.set(value);
       return replaced;
@@ -47,8 +47,8 @@ export function anyKind<V>(share: boolean, sizeOf: (value: V) => number | undefi
 }
 
 /** Whether bytes may be handed out as they are: a `Buffer` never is. */
-function isPlain(value: unknown): value is Bytes {
-  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Uint8Array.prototype;
+function isPlain(value: Uint8Array): value is Bytes {
+  return value.constructor === Uint8Array;
 }
 
 const same = <T>(value: T): T => value;

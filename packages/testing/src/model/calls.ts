@@ -34,7 +34,9 @@ export class Calls {
     const started = begin(start);
     let value: T;
     try {
-      value = await promptly({ patience: this.#patience }, "The call", this.#faults === undefined ? started : drive(started, this.#clock));
+      value = await (this.#faults === undefined
+        ? promptly({ patience: this.#patience }, "The call", started)
+        : drive(started, this.#clock, this.#patience));
     } catch (reason) {
       return this.#explain(reason, holds);
     }
@@ -46,7 +48,7 @@ export class Calls {
   async observe(storage: AnyStorage, key: string): Promise<Entry<unknown> | undefined> {
     this.rest();
     try {
-      return (await drive(storage.getEntry(key), this.#clock)) as Entry<unknown> | undefined;
+      return (await drive(storage.getEntry(key), this.#clock, this.#patience)) as Entry<unknown> | undefined;
     } finally {
       this.#faults?.resume();
     }
@@ -69,16 +71,21 @@ export class Calls {
   }
 }
 
-/** Waits for a call, and moves the clock where nothing else goes on: what waits before another attempt goes on by that. */
-export async function drive<T>(started: Promise<T>, clock: VirtualClock): Promise<T> {
+/**
+ * Waits for a call, and moves the clock where nothing else goes on: what waits before another attempt goes on by that.
+ * Gives up on a call that does not end after `patience` milliseconds of real time.
+ */
+export async function drive<T>(started: Promise<T>, clock: VirtualClock, patience: number): Promise<T> {
   const call = { settled: false };
   const settle = (): void => {
     call.settled = true;
   };
   started.then(settle, settle);
+  const end = performance.now() + patience;
   while (!call.settled) {
     for (let turns = 0; turns < turnsBeforeTime && !call.settled; turns++) await turn();
     if (!call.settled) await clock.next();
+    assert.ok(call.settled || performance.now() < end, "The call did not settle.");
   }
   return await started;
 }

@@ -5,15 +5,18 @@ import { text } from "../contract/samples.ts";
 import { freshSeed, Random } from "../faults/random.ts";
 import { FaultyStorage } from "../faulty.ts";
 import { drive } from "./calls.ts";
-import { effort, randomTestTimeout } from "./effort.ts";
+import { randomTestTimeout, runsOf } from "./effort.ts";
 import type { ModelSubject } from "./fresh-storage.ts";
 import { onFreshStorage } from "./fresh-storage.ts";
 import { HistoryRecorder } from "./history.ts";
 import { firstContradiction, showHistory } from "./linearizability.ts";
 
-export interface LinearizableSubject extends Omit<ModelSubject, "values"> {
+/** Whose concurrent calls are checked: how to make a fresh storage, and what to put into it. */
+export interface LinearizableSubject extends Omit<ModelSubject, "values" | "runs"> {
   /** A value for each number, all different. @default bytes, or `{ number }` where the storage holds other values */
   readonly value?: ((number: number) => unknown) | undefined;
+  /** Histories; fifty times as many with `STOWAGE_EFFORT=full`. @default 50 */
+  readonly runs?: number | undefined;
   /** Clients that call at once. @default 4 */
   readonly clients?: number | undefined;
   /** Calls of each client. @default 10 */
@@ -41,7 +44,7 @@ export async function checkLinearizable(subject: LinearizableSubject): Promise<v
   const given = Number(process.env["STOWAGE_SEED"] ?? Number.NaN);
   if (Number.isInteger(given)) return await checkHistory(subject, given);
   const first = freshSeed();
-  for (let run = 0; run < (subject.runs ?? effort(50, 2000)); run++) await checkHistory(subject, first + run);
+  for (let run = 0; run < runsOf(subject.runs ?? 50); run++) await checkHistory(subject, first + run);
 }
 
 function checkHistory(subject: LinearizableSubject, seed: number): Promise<void> {
@@ -55,7 +58,7 @@ function checkHistory(subject: LinearizableSubject, seed: number): Promise<void>
     const recording = recorder.record().catch((error: unknown) => {
       throw new Error(`With the seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     });
-    const histories = await (isLate ? drive(recording, clock) : recording);
+    const histories = await (isLate ? drive(recording, clock, context.patience) : recording);
     for (const [key, history] of histories) {
       const contradiction = firstContradiction(history);
       if (contradiction === undefined) continue;

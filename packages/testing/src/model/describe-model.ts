@@ -1,10 +1,10 @@
 import { findLayer, isByteStorage } from "@stowage/core";
 import * as fc from "fast-check";
 import { describe, test } from "vitest";
-import { bytesOf } from "../contract/samples.ts";
+import { bytesOf, sampleBytes } from "../contract/samples.ts";
 import { property } from "../contract/property.ts";
 import { FaultyStorage } from "../faulty.ts";
-import { effort, randomTestTimeout } from "./effort.ts";
+import { randomTestTimeout, runsOf, stepLimit } from "./effort.ts";
 import type { ModelSubject } from "./fresh-storage.ts";
 import { onFreshStorage } from "./fresh-storage.ts";
 import { ModelRun } from "./run.ts";
@@ -35,18 +35,18 @@ export function describeModel(name: string, subject: ModelSubject): void {
 
 /** The same without a test runner. Throws where storage and model differ. */
 export async function checkModel(subject: ModelSubject): Promise<void> {
-  const { values, runs } = subject;
+  const { values, runs = 200 } = subject;
   const sequences = await onFreshStorage(subject, 0, async ({ storage }) => {
-    const samples = isByteStorage(storage) ? sizes.length : (values?.length ?? 0);
-    return stepsFor(storage, samples, effort(40, 100), findLayer(storage, FaultyStorage) !== undefined);
+    const samples = isByteStorage(storage) ? sizes.length : (values ?? sampleBytes).length;
+    return stepsFor(storage, samples, stepLimit, findLayer(storage, FaultyStorage) !== undefined);
   });
   const check = ([seed, steps]: [number, readonly Step[]]): Promise<void> => runSteps(subject, seed, steps);
-  await property(fc.tuple(fc.noShrink(fc.nat()), sequences), check, runs ?? effort(200, 5000));
+  await property(fc.tuple(fc.noShrink(fc.nat()), sequences), check, runsOf(runs));
 }
 
 function runSteps(subject: ModelSubject, seed: number, steps: readonly Step[]): Promise<void> {
   return onFreshStorage(subject, seed, (context, clock) => {
-    const samples = isByteStorage(context.storage) ? sizes.map((size, index) => bytesOf(size, index + 1)) : subject.values;
-    return new ModelRun(context, clock, samples ?? []).take(steps);
+    const samples = isByteStorage(context.storage) ? sizes.map((size, index) => bytesOf(size, index + 1)) : (subject.values ?? sampleBytes);
+    return new ModelRun(context, clock, samples).take(steps);
   });
 }

@@ -7,7 +7,7 @@ import { VirtualClock } from "../virtual-clock.ts";
 export interface ModelSubject extends Omit<StorageSubject, "create"> {
   /** Makes a fresh, empty storage for one sequence of steps. */
   readonly create: (context: ModelContext) => ReturnType<StorageSubject["create"]>;
-  /** Sequences of steps. @default 200, and 5,000 with `STOWAGE_EFFORT=full` */
+  /** Sequences of steps; fifty times as many with `STOWAGE_EFFORT=full`. @default 200 */
   readonly runs?: number | undefined;
 }
 

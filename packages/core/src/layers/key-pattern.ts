@@ -14,16 +14,26 @@ export function keyMatcher(pattern: string): KeyMatcher {
   if (typeof pattern !== "string" || pattern === "") throw badPattern("must be non-empty text");
   if (/[[\]{}\\]/.test(pattern)) throw badPattern('knows only "*", "**" and "?"; write one pattern for each alternative');
   const steps = stepsOf(pattern.includes("/") ? pattern : `**/${pattern}`);
-  return (key) => matches(steps, key);
+  return simpleMatcher(steps) ?? ((key) => matches(steps, key));
 }
 
-/** `**`, `**` with its slash, `*`, `?`, or a character that is itself. */
+/** The forms that nearly all patterns have, which need no walk: `*.json` and `images/**`. */
+function simpleMatcher(steps: readonly Step[]): KeyMatcher | undefined {
+  const [first = "", second, third = "", ...rest] = steps;
+  if (rest.length > 0) return undefined;
+  if (first === "**/" && second === "*" && isText(third) && !third.includes("/")) return (key) => key.endsWith(third);
+  if (isText(first) && second === "**" && third === "") return (key) => key.startsWith(first);
+  return undefined;
+}
+
+const isText = (step: Step): boolean => step !== "" && step !== "?" && !step.startsWith("*");
+
+/** `**`, `**` with its slash, `*`, `?`, or text that is itself. */
 type Step = "**" | "**/" | "*" | "?" | (string & {});
 
 function stepsOf(pattern: string): Step[] {
-  const steps: Step[] = [];
-  for (const [step] of pattern.matchAll(/(?<=^|\/)\*\*\/|\*{2,}|[^]/gu)) steps.push(step.startsWith("***") ? "**" : step);
-  return steps;
+  const steps = pattern.match(/(?<=^|\/)\*\*\/|\*+|\?|[^*?]+/g) ?? [];
+  return steps.map((step) => (step.startsWith("***") ? "**" : step));
 }
 
 /**
@@ -35,25 +45,23 @@ function matches(steps: readonly Step[], key: string): boolean {
   let at = 0;
   let star: Retry | undefined;
   let globstar: Retry | undefined;
-  const characters = Array.from(key);
-  while (at < characters.length) {
+  while (at < key.length) {
     const wanted = steps[step];
-    const found = characters[at];
+    const length = wanted === undefined ? 0 : lengthAt(wanted, key, at);
     if (wanted === "**" || wanted === "**/") {
       globstar = { step: ++step, at, whole: wanted === "**/" };
       star = undefined;
     } else if (wanted === "*") star = { step: ++step, at, whole: false };
-    else if (wanted === found || (wanted === "?" && found !== "/")) {
+    else if (length > 0) {
       step++;
-      at++;
-    } else if (star !== undefined && characters[star.at] !== "/") {
+      at += length;
+    } else if (star !== undefined && key[star.at] !== "/") {
       at = ++star.at;
       step = star.step;
     } else if (globstar !== undefined) {
-      do globstar.at++;
-      while (globstar.whole && globstar.at < characters.length && characters[globstar.at - 1] !== "/");
-      if (globstar.whole && characters[globstar.at - 1] !== "/") return false;
-      at = globstar.at;
+      const next = globstar.whole ? key.indexOf("/", globstar.at) + 1 : globstar.at + 1;
+      if (next === 0) return false;
+      at = globstar.at = next;
       step = globstar.step;
       star = undefined;
     } else return false;
@@ -61,6 +69,15 @@ function matches(steps: readonly Step[], key: string): boolean {
   while (steps[step]?.startsWith("*") === true) step++;
   return step === steps.length;
 }
+
+/** How much of the key a `?` or a text takes here; 0 where it does not fit. */
+function lengthAt(wanted: Step, key: string, at: number): number {
+  if (wanted !== "?") return key.startsWith(wanted, at) ? wanted.length : 0;
+  const character = key.codePointAt(at) ?? 0;
+  return character === slash ? 0 : character > 0xffff ? 2 : 1;
+}
+
+const slash = 0x2f;
 
 /** Where to go on when what follows a `*` did not fit: the step after it, and the first character that it did not take. */
 interface Retry {

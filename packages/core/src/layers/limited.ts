@@ -110,15 +110,14 @@ export class LimitedStorage<V> extends AroundStorage<V> {
     return this.#matchers === undefined ? page : { ...page, entries: page.entries.filter(({ key }) => this.#isAllowed(key)) };
   }
 
-  override async put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
-    this.#checkSize(value, key, "put");
-    return await super.put(key, value, options);
+  override put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
+    return this.#isTooLarge(value) ? Promise.reject(this.#tooLarge(key, "put")) : super.put(key, value, options);
   }
 
   override batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
     const check = (operation: Operation<V>): Operation<V> => {
       this.#checkKey(operation.key, "batch");
-      if (operation.type === "put") this.#checkSize(operation.value, operation.key, "batch");
+      if (operation.type === "put" && this.#isTooLarge(operation.value)) throw this.#tooLarge(operation.key, "batch");
       return operation;
     };
     return preparedBatch(this.name, operations, options, check, (allowed) => super.batch(allowed, options));
@@ -134,12 +133,12 @@ export class LimitedStorage<V> extends AroundStorage<V> {
     return writing(source, () => {
       checkSource(source, this.name, key);
       const size = source instanceof Blob ? source.size : options?.size;
-      if (size !== undefined && size > maxSize) throw this.#tooLarge(maxSize, key, "write");
+      if (size !== undefined && size > maxSize) throw this.#tooLarge(key, "write");
       const counting = (): Tap => {
         let rest = maxSize;
         return (chunk) => {
           rest -= chunk.byteLength;
-          if (rest < 0) throw this.#tooLarge(maxSize, key, "write");
+          if (rest < 0) throw this.#tooLarge(key, "write");
         };
       };
       return super.write(key, tappedSource(source, counting), options);
@@ -161,14 +160,12 @@ export class LimitedStorage<V> extends AroundStorage<V> {
     throw new StorageError("invalid-key", "The key is of none of the forms that are allowed here.", { operation, key, storage: this.name });
   }
 
-  #checkSize(value: V, key: string, operation: string): void {
-    const maxSize = this.#maxSize;
-    if (maxSize === undefined || !(value instanceof Uint8Array) || value.byteLength <= maxSize) return;
-    throw this.#tooLarge(maxSize, key, operation);
+  #isTooLarge(value: V): boolean {
+    return this.#maxSize !== undefined && value instanceof Uint8Array && value.byteLength > this.#maxSize;
   }
 
-  #tooLarge(maxSize: number, key: string, operation: string): StorageError {
-    return new StorageError("too-large", `A value may have ${maxSize} bytes here, and this one has more; nothing was stored.`, {
+  #tooLarge(key: string, operation: string): StorageError {
+    return new StorageError("too-large", `A value may have ${this.#maxSize} bytes here, and this one has more; nothing was stored.`, {
       operation,
       key,
       storage: this.name,

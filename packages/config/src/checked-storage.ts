@@ -1,10 +1,14 @@
-import type { AnyStorage, Clock, SchemaResult, StandardSchema } from "@stowage/core";
-import { describeIssues, MappedStorage, StorageError } from "@stowage/core";
+import type { AnyStorage, Clock, OperationName, SchemaResult, StandardSchema } from "@stowage/core";
+import { describeIssues, findLayer, jsonForm, JsonStorage, MappedStorage, StorageError } from "@stowage/core";
 
-/** Checks values by a schema as they pass, above whatever the file put in the stack. */
+/**
+ * Checks values by a schema as they pass, above whatever the file put in the stack. On JSON it checks, and puts, the form
+ * that a read will see, as `json(schema)` does: what a `put` accepts, a `get` can give back.
+ */
 export class CheckedStorage<V> extends MappedStorage<V, unknown> {
   readonly name = "checked";
   readonly #schema: StandardSchema<unknown, V>;
+  readonly #onJson: boolean;
 
   constructor(inner: AnyStorage, schema: StandardSchema<unknown, V>, clock: Clock) {
     super(inner, clock);
@@ -12,30 +16,34 @@ export class CheckedStorage<V> extends MappedStorage<V, unknown> {
       throw new StorageError("invalid-option", "get takes a schema that follows Standard Schema, version 1.");
     }
     this.#schema = schema;
+    this.#onJson = findLayer(inner, JsonStorage) !== undefined;
   }
 
-  /** The value itself is written: what the schema makes of it is for the reader. */
-  protected override encode(value: V, key: string): unknown {
+  /** The value itself is put, not what the schema makes of it: that is for the reader. */
+  protected override encode(value: V, key: string, operation: OperationName): unknown {
+    const place: Place = { storage: this.name, key, operation };
+    const kept = this.#onJson ? jsonForm(value, place) : value;
     const accept = (result: SchemaResult<V>): unknown => {
-      if (result.issues === undefined) return value;
-      throw this.#misfit("invalid-value", "The value", result, key);
+      if (result.issues === undefined) return kept;
+      throw misfit("invalid-value", "The value", result.issues, place);
     };
-    const result = this.#validate(value, key);
+    const result = this.#validate(kept, place);
     return result instanceof Promise ? result.then(accept) : accept(result);
   }
 
-  protected override decode(value: unknown, key: string): V | Promise<V> {
+  protected override decode(value: unknown, key: string, operation: OperationName): V | Promise<V> {
+    const place: Place = { storage: this.name, key, operation };
     const give = (result: SchemaResult<V>): V => {
       if (result.issues === undefined) return result.value;
-      throw this.#misfit("corrupt", "The value that is stored", result, key);
+      throw misfit("corrupt", "The value that is stored", result.issues, place);
     };
-    const result = this.#validate(value, key);
+    const result = this.#validate(value, place);
     return result instanceof Promise ? result.then(give) : give(result);
   }
 
-  #validate(value: unknown, key: string): SchemaResult<V> | Promise<SchemaResult<V>> {
+  #validate(value: unknown, place: Place): SchemaResult<V> | Promise<SchemaResult<V>> {
     const failed = (cause: unknown): never => {
-      throw new StorageError("internal", "The schema failed instead of checking the value.", { storage: this.name, key, cause });
+      throw new StorageError("internal", "The schema failed instead of checking the value.", { ...place, cause });
     };
     try {
       const result = this.#schema["~standard"].validate(value);
@@ -44,8 +52,16 @@ export class CheckedStorage<V> extends MappedStorage<V, unknown> {
       return failed(error);
     }
   }
+}
 
-  #misfit(code: "invalid-value" | "corrupt", what: string, { issues = [] }: SchemaResult<V>, key: string): StorageError {
-    return new StorageError(code, `${what} does not fit the schema: ${describeIssues(issues)}.`, { storage: this.name, key });
-  }
+interface Place {
+  readonly storage: string;
+  readonly key: string;
+  readonly operation: OperationName;
+}
+
+type Issues = NonNullable<SchemaResult<unknown>["issues"]>;
+
+function misfit(code: "invalid-value" | "corrupt", what: string, issues: Issues, place: Place): StorageError {
+  return new StorageError(code, `${what} does not fit the schema: ${describeIssues(issues)}.`, place);
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { definePlugin, findLayer, option, StorageError } from "@stowage/core";
-import type { AnyStorage, Plugin } from "@stowage/core";
+import type { AnyStorage, Plugin, StandardSchema } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { RetryStorage } from "@stowage/retry";
 import { describe, expect, test } from "vitest";
@@ -632,6 +632,23 @@ describe("what is loaded", () => {
     await storages.get("words").put("d", "much too long");
     await expect(words.get("d")).rejects.toMatchObject({ code: "corrupt" });
     expect(() => storages.get("words", {} as never)).toThrow("Standard Schema");
+  });
+
+  test("checks the form that JSON keeps, so that what is put can be got, from a cache too", async () => {
+    const storages = await parse("storages: { days: { backend: memory, layers: [json, cached] } }");
+    const isText: StandardSchema<unknown, unknown> = {
+      "~standard": {
+        version: 1,
+        vendor: "test",
+        validate: (value) => (typeof value === "string" ? { value } : { issues: [{ message: "no text" }] }),
+      },
+    };
+    const days = storages.get("days", isText);
+    await days.put("a", new Date(0));
+    expect(await days.get("a")).toBe("1970-01-01T00:00:00.000Z");
+    await expect(days.put("b", Number.NaN)).rejects.toMatchObject({ code: "invalid-value", operation: "put", key: "b" });
+    await expect(days.put("b", new Map())).rejects.toThrow("JSON cannot hold this value: it is a Map.");
+    expect(await days.has("b")).toBe(false);
   });
 
   test("a schema that answers later or fails is waited for and told of", async () => {

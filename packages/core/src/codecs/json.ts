@@ -76,6 +76,11 @@ export class JsonStorage<V> extends MappedStorage<V> {
   }
 }
 
+/** A value as `json()` gives it back. Throws `invalid-value` for what JSON cannot hold. */
+export function jsonForm(value: unknown, place: Place): unknown {
+  return JSON.parse(stringify(value, place));
+}
+
 /** Where a value goes or comes from, for errors. */
 interface Place {
   readonly storage: string;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { isDeepStrictEqual } from "node:util";
 import type { Bytes, ErrorCode } from "@stowage/core";
 import { StorageError } from "@stowage/core";
@@ -121,8 +122,9 @@ export function describe(value: unknown): string {
 function equalBytes(actual: unknown, expected: Uint8Array, what: string): void {
   isPlain(actual, what);
   assert.equal(actual.byteLength, expected.byteLength, `${what} must have ${expected.byteLength} bytes, got ${actual.byteLength}.`);
+  if (Buffer.compare(actual, expected) === 0) return;
   const difference = actual.findIndex((byte, index) => byte !== expected[index]);
-  assert.ok(difference === -1, `${what} differs at byte ${difference}: expected ${expected[difference]}, got ${actual[difference]}.`);
+  assert.fail(`${what} differs at byte ${difference}: expected ${expected[difference]}, got ${actual[difference]}.`);
 }
 
 const shorten = (text: string): string => (text.length > 300 ? `${text.slice(0, 300)}…` : text);

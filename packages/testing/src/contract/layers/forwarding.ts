@@ -51,11 +51,7 @@ async function goesDown<In extends AnyStorage>(subject: LayerSubject<In>, call: 
 }
 
 /** The entry that the calls are about; put below where the layer lets no put through. */
-export async function putOld(
-  context: ContractContext,
-  below: RecordingStorage<unknown>,
-  documented: DocumentedChanges = {},
-): Promise<void> {
+async function putOld(context: ContractContext, below: RecordingStorage<unknown>, documented: DocumentedChanges = {}): Promise<void> {
   const { key = same, refuses } = documented;
   if (refuses?.operations.includes("put") === true) await below.put(key("old"), context.value(0));
   else await context.storage.put("old", context.value(0));

@@ -7,5 +7,6 @@ export { lint } from "./lint/lint.ts";
 export type { Finding, LintOptions } from "./lint/lint.ts";
 export type { FindingCode } from "./lint/rules.ts";
 export { storagesSchema } from "./schema.ts";
-export type { JsonSchema, SchemaOptions } from "./schema.ts";
+export type { SchemaOptions } from "./schema.ts";
+export type { JsonSchema } from "./option-schema.ts";
 export { storagesReference } from "./reference.ts";

@@ -1,10 +1,11 @@
 import type { AnyStorage, Clock } from "@stowage/core";
 import { borrowed, isByteStorage, StorageError } from "@stowage/core";
-import type { Step, StoragePlan, Use } from "./plan.ts";
+import type { Step, StoragePlan } from "./plan.ts";
 import { misplaced, StorageReference, takesOf } from "./plan.ts";
 import type { Place, Problems } from "./problems.ts";
 import type { Values } from "./read-options.ts";
 import type { Secrets } from "./secrets.ts";
+import type { Use } from "./use-order.ts";
 
 export interface MakerOptions {
   readonly problems: Problems;

@@ -6,6 +6,8 @@ import type { ReadContext, Values } from "./read-options.ts";
 import { readOptions } from "./read-options.ts";
 import type { Registry } from "./registry.ts";
 import type { Secrets } from "./secrets.ts";
+import type { Use } from "./use-order.ts";
+import { inUseOrder } from "./use-order.ts";
 import type { Node } from "./yaml/node.ts";
 import { isNothing, kindOf } from "./yaml/node.ts";
 import { limits } from "./yaml/limits.ts";
@@ -17,12 +19,6 @@ export interface Step {
   readonly place: Place;
   /** Where each option stands. */
   readonly places: ReadonlyMap<string, Place>;
-}
-
-/** Another storage of the file, in the place of a backend. */
-export interface Use {
-  readonly use: string;
-  readonly place: Place;
 }
 
 /** How one storage is to be made. */
@@ -75,13 +71,15 @@ export class Planner {
 
   /** The plans in an order in which a storage comes after those that it uses. */
   async plan(storages: readonly Described[]): Promise<StoragePlan[]> {
+    const { problems } = this.#options;
     const plans = new Map<string, StoragePlan>();
     for (const described of storages) {
       this.#uses.set(described.name, []);
       const plan = await this.#plan(described.node, described);
       if (plan !== undefined) plans.set(described.name, plan);
     }
-    return this.#inOrder(plans);
+    const ordered = inUseOrder(this.#names, this.#uses, problems);
+    return ordered.map((name) => plans.get(name)).filter((plan) => plan !== undefined);
   }
 
   async #plan(node: Node, of: Described): Promise<StoragePlan | undefined> {
@@ -202,36 +200,6 @@ export class Planner {
         codec = layer;
       } else if (takes !== "any") gives = takes;
     }
-  }
-
-  /** Every storage after those that it uses, which must not lead in a circle, nor too deep. */
-  #inOrder(plans: ReadonlyMap<string, StoragePlan>): StoragePlan[] {
-    const ordered: StoragePlan[] = [];
-    const depths = new Map<string, number>();
-    const visit = (name: string, above: readonly string[]): number => {
-      const known = depths.get(name);
-      if (known !== undefined) return known;
-      let depth = 1;
-      for (const { use, place } of this.#uses.get(name) ?? []) {
-        const path = [...above, name];
-        if (path.includes(use)) this.#reportCircle([...path.slice(path.indexOf(use)), use], place);
-        else depth = Math.max(depth, 1 + visit(use, path));
-        if (depth === limits.uses + 1) {
-          this.#options.problems.add(place, `storages may use one another ${limits.uses} deep at the most.`);
-        }
-      }
-      depths.set(name, depth);
-      const plan = plans.get(name);
-      if (plan !== undefined) ordered.push(plan);
-      return depth;
-    };
-    for (const name of this.#names) visit(name, []);
-    return ordered;
-  }
-
-  #reportCircle(circle: readonly string[], place: Place): void {
-    const shown = circle.length > 8 ? [...circle.slice(0, 7), "…", circle.at(-1) ?? ""] : circle;
-    this.#options.problems.add(place, `a storage cannot stand on itself: ${shown.map(quote).join(" uses ")}.`);
   }
 }
 

@@ -39,6 +39,7 @@ export * from "./functions/copy-value.ts";
 export * from "./plugin/check-options.ts";
 export * from "./plugin/nearest-name.ts";
 export * from "./plugin/option.ts";
+export * from "./plugin/option-kinds.ts";
 export * from "./plugin/plugin.ts";
 export * from "./functions/copy.ts";
 export * from "./functions/explain.ts";

@@ -1,6 +1,6 @@
 import { StorageError } from "../contract/storage-error.ts";
 import { nearestName } from "./nearest-name.ts";
-import type { Option, Options } from "./option.ts";
+import type { Option, Options } from "./option-kinds.ts";
 
 /**
  * Refuses options that do not fit their definitions, for factories that check by them what code hands in: names that do

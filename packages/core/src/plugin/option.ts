@@ -1,136 +1,25 @@
 import type { AnyStorage, Bytes, ByteStorage } from "../contract/contract.ts";
-
-/** What an option says of itself, whatever its kind. */
-interface Described {
-  /** One sentence: what it does. */
-  readonly description: string;
-  readonly required: boolean;
-}
-
-/** Milliseconds in code, `5m` in YAML. */
-export interface DurationOption extends Described {
-  readonly kind: "duration";
-  readonly min: number;
-  readonly max: number;
-  readonly default?: number;
-}
-
-/** Bytes in code, `64MB` in YAML. */
-export interface SizeOption extends Described {
-  readonly kind: "size";
-  readonly min: number;
-  readonly max: number;
-  readonly default?: number;
-}
-
-export interface NumberOption extends Described {
-  readonly kind: "number";
-  readonly whole: boolean;
-  readonly min: number;
-  readonly max: number;
-  readonly default?: number;
-}
-
-export interface BooleanOption extends Described {
-  readonly kind: "boolean";
-  readonly default?: boolean;
-}
-
-export interface TextOption extends Described {
-  readonly kind: "text";
-  readonly default?: string;
-  /** What the text must look like, as a regular expression, with a word for people. */
-  readonly pattern?: { readonly source: string; readonly meaning: string };
-}
-
-/** One of a few words. */
-export interface ChoiceOption extends Described {
-  readonly kind: "choice";
-  readonly values: readonly string[];
-  readonly default?: string;
-}
-
-/** A file or a folder. In YAML it is relative to the file that names it; `make` gets it absolute. */
-export interface PathOption extends Described {
-  readonly kind: "path";
-  readonly default?: string;
-}
-
-/** A password or a key. In YAML only by reference: `{ fromEnv: NAME }` or `{ fromFile: path }`. */
-export interface SecretOption extends Described {
-  readonly kind: "secret";
-  /** `key`: exactly 32 bytes, written as base64 or hex. */
-  readonly form: "text" | "key";
-}
-
-export interface ListOption extends Described {
-  readonly kind: "list";
-  readonly item: Option;
-  readonly minLength: number;
-  readonly maxLength: number;
-}
-
-/** Named options inside an option. */
-export interface ObjectOption extends Described {
-  readonly kind: "object";
-  readonly options: Options;
-}
-
-/** Names that the user chooses, each with a value of one kind. */
-export interface RecordOption extends Described {
-  readonly kind: "record";
-  readonly value: Option;
-}
-
-/** Another storage: `{ use: name }`, or a backend with layers. It stays open when its holder closes; whoever made it closes it. */
-export interface StorageOption extends Described {
-  readonly kind: "storage";
-  readonly takes: "bytes" | "any";
-}
-
-/** The first of several kinds that fits. */
-export interface EitherOption extends Described {
-  readonly kind: "either";
-  readonly alternatives: readonly Option[];
-  readonly default?: boolean | number | string;
-}
-
-export type Option =
-  | DurationOption
-  | SizeOption
-  | NumberOption
-  | BooleanOption
-  | TextOption
-  | ChoiceOption
-  | PathOption
-  | SecretOption
-  | ListOption
-  | ObjectOption
-  | RecordOption
-  | StorageOption
-  | EitherOption;
-
-/** The options of a plugin by name. */
-export type Options = Readonly<Record<string, Option>>;
-
-/** An option that carries, for the compiler alone, the type of its value and whether it must be given. */
-export type Typed<O extends Option, T, S> = O & {
-  readonly required: S extends { readonly required: true } ? true : false;
-  /** Never set. */
-  readonly type?: T;
-};
-
-/** The type of an option's value. */
-export type ValueOf<O> = O extends { readonly type?: infer T } ? Exclude<T, undefined> : never;
-
-/** What `make` gets for these definitions; where they are not known, only their checked values will do. */
-export type OptionsOf<D extends Options> = string extends keyof D
-  ? never
-  : {
-      readonly [Name in keyof D as D[Name]["required"] extends true ? Name : never]: ValueOf<D[Name]>;
-    } & {
-      readonly [Name in keyof D as D[Name]["required"] extends true ? never : Name]?: ValueOf<D[Name]> | undefined;
-    };
+import type {
+  BooleanOption,
+  ChoiceOption,
+  DescribedOption,
+  DurationOption,
+  EitherOption,
+  ListOption,
+  NumberOption,
+  ObjectOption,
+  Option,
+  Options,
+  OptionsOf,
+  PathOption,
+  RecordOption,
+  SecretOption,
+  SizeOption,
+  StorageOption,
+  TextOption,
+  Typed,
+  ValueOf,
+} from "./option-kinds.ts";
 
 interface Settings {
   /** It must be given. @default false */
@@ -264,7 +153,7 @@ function typed<O extends Option, T, S>(definition: O): Typed<O, T, S> {
   return Object.freeze(definition) as Typed<O, T, S>;
 }
 
-function described<T>(description: string, settings: DefaultSettings<T> | undefined): Described & { readonly default?: T } {
+function described<T>(description: string, settings: DefaultSettings<T> | undefined): DescribedOption & { readonly default?: T } {
   const { required = false } = settings ?? {};
   return settings?.default === undefined ? { description, required } : { description, required, default: settings.default };
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../contract/clock.ts";
 import type { AnyStorage } from "../contract/contract.ts";
-import type { Options, OptionsOf } from "./option.ts";
+import type { Options, OptionsOf } from "./option-kinds.ts";
 
 /** What a layer does to what passes through it, so that an unwise order can be found. */
 export type Trait = "caches" | "codes" | "compresses" | "encrypts" | "envelops" | "limits" | "measures" | "queues" | "rekeys" | "retries";

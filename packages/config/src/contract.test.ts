@@ -6,7 +6,7 @@ const anything: StandardSchema = { "~standard": { version: 1, vendor: "test", va
 
 describeStorage("a stack of bytes from a file", {
   create: async ({ clock }) => {
-    const text = "storages: { files: { backend: memory, layers: [compressed, prefixed: { prefix: a/ }] } }";
+    const text = "storages: { files: { backend: memory, layers: [retry, compressed, prefixed: { prefix: a/ }] } }";
     const storages = await parseStorages(text, { clock });
     return { storage: storages.bytes("files"), cleanup: () => storages.close() };
   },
@@ -14,7 +14,7 @@ describeStorage("a stack of bytes from a file", {
 
 describeStorage("a stack of values from a file, checked by a schema", {
   create: async ({ clock }) => {
-    const storages = await parseStorages("storages: { users: { backend: memory, layers: [json, cached] } }", { clock });
+    const storages = await parseStorages("storages: { users: { backend: memory, layers: [retry, json, cached] } }", { clock });
     return { storage: storages.get("users", anything), cleanup: () => storages.close() };
   },
   values: [{ name: "Ada", tags: ["countess"] }, ["a", "list", null], "text"],

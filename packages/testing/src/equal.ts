@@ -14,7 +14,7 @@ export function isEqual(left: unknown, right: unknown): boolean {
 }
 
 /** Whether two values hold the same bytes. */
-export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return left.byteLength === right.byteLength && left.every((byte, index) => byte === right[index]);
 }
 

@@ -7,7 +7,7 @@ export function showCalls(calls: readonly RecordedCall[]): string {
 }
 
 /** A call in one line: `put "user:1" {"name":"Ada"} with {"ttl":5000}: rejected with StorageError (unavailable)`. */
-export function showCall(call: RecordedCall): string {
+function showCall(call: RecordedCall): string {
   const parts: string[] = [call.operation];
   if (call.operations !== undefined) parts.push(call.operations.map(({ type, key }) => `${type} ${JSON.stringify(key)}`).join(", "));
   else if (call.keys.length > 0) parts.push(call.keys.map((key) => JSON.stringify(key)).join(", "));

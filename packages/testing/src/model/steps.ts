@@ -108,7 +108,7 @@ export function stepsFor(storage: AnyStorage, values: number, maxLength: number,
   const steps: fc.WeightedArbitrary<Step>[] = [
     { weight: 8, arbitrary: put },
     { weight: 3, arbitrary: anyDelete },
-    { weight: 4, arbitrary: recordOf<Step>({ step: fc.constant("look"), by: fc.constantFrom("get", "getEntry", "head", "has"), key }) },
+    { weight: 6, arbitrary: recordOf<Step>({ step: fc.constant("look"), by: fc.constantFrom("get", "getEntry", "head", "has"), key }) },
     { weight: 1, arbitrary: recordOf<Step>({ step: fc.constant("getEntries"), keys: fc.array(key, { maxLength: 5 }) }) },
     { weight: 2, arbitrary: batchOf(plainPut, plainDelete, can("create"), capabilities.atomicBatch) },
     { weight: 1, arbitrary: recordOf<Step>({ step: fc.constant("flush") }) },

@@ -1,4 +1,5 @@
 import { brokenLayerPromises, codecPromises, contract, expectKept, layerPromises, runContract } from "@stowage/testing/contract";
+import { memoryStorage } from "@stowage/memory";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { BrokenStorage } from "./control.ts";
@@ -12,7 +13,7 @@ import { brokenKeys } from "./storages/keys.ts";
 import { brokenLists } from "./storages/lists.ts";
 import { brokenValues } from "./storages/values.ts";
 import { brokenWrites } from "./storages/writes.ts";
-import { makeTwin, Twin } from "./twin.ts";
+import { makeTwin, SlowTwin, Twin } from "./twin.ts";
 
 const brokenStorages: readonly BrokenStorage[] = [
   ...brokenValues,
@@ -33,6 +34,10 @@ describe("The contract passes", () => {
     const results = await runContract({ create: ({ clock }) => makeTwin(Twin, clock) });
     expectKept(results);
     expect(results).toHaveLength(contract.length);
+  });
+
+  test("a storage that takes its time", async () => {
+    expectKept(await runContract({ create: ({ clock }) => new SlowTwin(memoryStorage({ clock }), clock) }));
   });
 
   test("the layer that nothing is wrong with", async () => {

@@ -81,6 +81,26 @@ export const signals: readonly ContractPromise[] = section(10, {
     equal(found, value(0));
     equal(getEventListeners(control.signal, "abort").length, 0, "The listeners left on the signal");
   }),
+  "a stream that is given up leaves nothing on its signal": needs("streams", async ({ bytes }) => {
+    await bytes.put("key", bytesOf(300_000));
+    const { signal } = new AbortController();
+    const [unread, halfRead] = [await bytes.read("key", { signal }), await bytes.read("key", { signal })];
+    await unread?.value.cancel();
+    const reader = halfRead!.value.getReader();
+    await reader.read();
+    await reader.cancel();
+    await turn();
+    equal(getEventListeners(signal, "abort").length, 0, "The listeners left on the signal");
+  }),
+  "an abort of a stream that nobody reads harms nobody": needs("streams", async ({ bytes, value }) => {
+    await bytes.put("key", value(0) as Uint8Array);
+    const control = new AbortController();
+    const entry = await bytes.read("key", { signal: control.signal });
+    control.abort(reason);
+    await turn();
+    await entry?.value.cancel().catch(() => {});
+    equal(await bytes.get("key"), value(0));
+  }),
   "an abort after a call has ended changes nothing": async ({ storage, value }) => {
     const control = new AbortController();
     await storage.put("key", value(0), { signal: control.signal });

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { machine, Report } from "./harness/report.ts";
 import type { Workload } from "./harness/workload.ts";
@@ -11,23 +12,31 @@ import { retrying } from "./workloads/retrying.ts";
 
 const workloads: readonly Workload[] = [layers, memory, file, listing, compression, retrying];
 
+/** What stands above the figures in a page that they are written into. */
+const mark = "<!-- figures -->";
+
 /**
- * `pnpm bench [workload...] [--smoke] [--json]`: prints ratios to limits that were measured in the same run. Timing never
- * fails it; only a workload that throws does.
+ * `pnpm bench [workload...] [--smoke] [--json] [--into page.md]`: prints ratios to limits that were measured in the same
+ * run, and puts them into a page. Timing never fails it; only a workload that throws does.
  */
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { smoke: { type: "boolean", default: false }, json: { type: "boolean", default: false } },
+    options: { smoke: { type: "boolean", default: false }, json: { type: "boolean", default: false }, into: { type: "string" } },
   });
   const unknown = positionals.filter((name) => !workloads.some((workload) => workload.name === name));
   if (unknown.length > 0) {
     console.error(`There is no workload "${unknown.join(", ")}"; there are ${workloads.map(({ name }) => name).join(", ")}.`);
     return 2;
   }
-  const report = new Report(values.json ? () => {} : console.log);
+  const lines: string[] = [];
+  const print = (text: string): void => {
+    lines.push(text);
+    if (!values.json) console.log(text);
+  };
+  const report = new Report(print);
   const chosen = positionals.length === 0 ? workloads : workloads.filter(({ name }) => positionals.includes(name));
-  if (!values.json) console.log(machine());
+  print(machine());
   const broken: string[] = [];
   for (const workload of chosen) {
     report.begin(workload.name, workload.about);
@@ -46,7 +55,13 @@ async function main(): Promise<number> {
   else if (values.smoke)
     console.log(`\n${chosen.length - broken.length} of ${chosen.length} workloads ran; these sizes say nothing about speed.`);
   else report.summary();
+  if (values.into !== undefined) await writeInto(values.into, lines.join("\n"));
   return broken.length === 0 ? 0 : 1;
+}
+
+async function writeInto(page: string, figures: string): Promise<void> {
+  const [above = ""] = (await readFile(page, "utf8")).split(mark);
+  await writeFile(page, `${above}${mark}\n\n${figures}\n`);
 }
 
 process.exitCode = await main();

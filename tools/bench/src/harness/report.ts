@@ -55,7 +55,7 @@ export class Report {
       `${bound} ${figure(target)}${unit}`,
       met ? "met" : "**missed**",
     ]);
-    this.#print(`\n## Targets\n\n${markdown(["workload", "target", "measured", "wanted", ""], rows)}`);
+    this.#print(`\n## Targets\n\n${markdown(["workload", "target", "measured", "wanted", ""], rows, 2)}`);
     const missed = this.checks.filter(({ met }) => !met).length;
     this.#print(`\n${this.checks.length - missed} met, ${missed} missed`);
   }
@@ -85,12 +85,11 @@ export function figure(value: number): string {
 /** Operations in a second. */
 export const perSecond = (nanoseconds: number): string => figure(1e9 / nanoseconds);
 
-function markdown(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+/** The first columns are words, which begin at the left; the others are figures. */
+function markdown(columns: readonly string[], rows: readonly (readonly string[])[], words = 1): string {
   const widths = columns.map((column, index) => Math.max(3, column.length, ...rows.map((row) => (row[index] ?? "").length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${widths.map((width, index) => pad(cells[index] ?? "", width, index)).join(" | ")} |`;
-  const rule = `| ${widths.map((width, index) => (index === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`;
+  const pad = (text: string, index: number): string => (index < words ? text.padEnd(widths[index]!) : text.padStart(widths[index]!));
+  const line = (cells: readonly string[]): string => `| ${columns.map((_, index) => pad(cells[index] ?? "", index)).join(" | ")} |`;
+  const rule = `| ${widths.map((width, index) => (index < words ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`;
   return [line(columns), rule, ...rows.map(line)].join("\n");
 }
-
-const pad = (text: string, width: number, index: number): string => (index === 0 ? text.padEnd(width) : text.padStart(width));

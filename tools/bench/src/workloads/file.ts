@@ -7,7 +7,7 @@ import type { ByteStorage } from "@stowage/core";
 import { fileStorage } from "@stowage/file";
 import type { Data, Store } from "../harness/calls.ts";
 import { putAll } from "../harness/calls.ts";
-import type { Comparison, Contender } from "../harness/compare.ts";
+import type { Comparison, Contender, Rounds } from "../harness/compare.ts";
 import { compare } from "../harness/compare.ts";
 import { byHandDurably, byHandDurablyDirect, byHandOnThePool, byHandSynchronously } from "../harness/folders.ts";
 import { unstorageInFolder } from "../harness/peers.ts";
@@ -67,7 +67,7 @@ async function durably(bench: Bench): Promise<void> {
       [limitDirect]: byHandDurablyDirect(await bench.folder("disk")),
       [ours]: fileStorage({ directory: await bench.folder("disk") }),
     };
-    const { puts, gets } = await putsAndGets(bench, stores, data, flight);
+    const { puts, gets } = await putsAndGets(bench, stores, data, flight, bench.slow);
     const what = `4 KiB, ${flight} in flight`;
     table(bench, `file on the disk, durable, ${what}`, limit, puts, gets, Object.keys(stores));
     if (flight === 1) {
@@ -112,12 +112,18 @@ async function streaming(bench: Bench, size: number): Promise<void> {
   await storage.close();
 }
 
-async function putsAndGets(bench: Bench, stores: Readonly<Record<string, Store<Uint8Array>>>, data: Data<Uint8Array>, flight: number) {
+async function putsAndGets(
+  bench: Bench,
+  stores: Readonly<Record<string, Store<Uint8Array>>>,
+  data: Data<Uint8Array>,
+  flight: number,
+  rounds: Rounds = bench.quick,
+) {
   for (const store of Object.values(stores)) await putAll(store, data);
   const names = Object.entries(stores);
   const puts = names.map(([name, store]) => inFlight(name, data, flight, (index) => store.put(data.keys[index]!, data.values[index]!)));
   const gets = names.map(([name, store]) => inFlight(name, data, flight, (index) => store.get(data.keys[index]!)));
-  return { puts: await compare(puts, bench.quick), gets: await compare(gets, bench.quick) };
+  return { puts: await compare(puts, rounds), gets: await compare(gets, rounds) };
 }
 
 /** One call for each key, so many at once. */

@@ -94,7 +94,13 @@ describe("the checker", () => {
 
   test.each<[string, Word, string, string | undefined, string]>([
     ["a source that is not there", "slow", "src/plugin.ts", undefined, "leads to src/plugin.ts, which is not there"],
-    ["a missing configuration of the build", "slow", "tsconfig.build.json", undefined, "tsconfig.build.json is missing"],
+    [
+      "a missing configuration of the build",
+      "slow",
+      "tsconfig.build.json",
+      undefined,
+      "tsconfig.build.json must have the files src/index.ts, src/plugin.ts",
+    ],
     [
       "an index that does something",
       "slow",

@@ -67,7 +67,7 @@ function example(word: string, kind: Kind, parts: Parts): ExamplePackage {
     manifest: manifestOf(word, entries, parts),
     texts: {
       "package.json": "",
-      "tsconfig.build.json": "",
+      "tsconfig.build.json": `{ "files": [${entries.map((entry) => `"src/${entry}.ts"`).join(", ")}] }`,
       "README.md": readme(word),
       "src/index.ts": `export { ${factory} } from "./${word}.ts";\n`,
       [`src/${word}.ts`]: `export function ${factory}() {}\n`,
@@ -96,7 +96,7 @@ function manifestOf(word: string, entries: readonly string[], { dependencies, de
       ...itself,
     },
     publishConfig: { exports: { ...Object.fromEntries(paths.map(([path, entry]) => [path, built(entry)])), ...itself }, access: "public" },
-    scripts: { build: buildScript(paths.map(([, entry]) => ({ "@stowage/source": `./src/${entry}.ts` }))) },
+    scripts: { build: buildScript(entries.map((entry) => `src/${entry}.ts`)) },
     ...(dependencies && { dependencies }),
     ...(devDependencies && { devDependencies }),
     engines: { node: ">=22.19" },

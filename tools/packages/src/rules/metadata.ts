@@ -22,7 +22,7 @@ const order = [
 ];
 
 /** Every package.json says the same things in the same order. */
-export const metadata: Rule = ({ word, folder, manifest, files }, all) => {
+export const metadata: Rule = ({ word, manifest, read }, all) => {
   const problems: string[] = [];
   const same = (field: string, actual: unknown, expected: unknown): void => {
     if (!isDeepStrictEqual(actual, expected)) problems.push(`package.json: ${field} must be ${JSON.stringify(expected)}.`);
@@ -38,7 +38,8 @@ export const metadata: Rule = ({ word, folder, manifest, files }, all) => {
   same("files", manifest.files, ["dist", ...others, "!dist/**/*.map"]);
   same("engines", manifest.engines, { node: ">=22.19" });
   same("publishConfig.access", manifest.publishConfig?.access, "public");
-  same("scripts", manifest.scripts, { build: buildScript(Object.values(manifest.exports ?? {})) });
+  const sources = sourcesOf(manifest.exports ?? {});
+  same("scripts", manifest.scripts, { build: buildScript(sources) });
   if (!/^[A-Z].*\.$/.test(manifest.description ?? "")) problems.push("package.json: description must be a sentence.");
   for (const keyword of ["storage", "stowage"])
     if (!manifest.keywords?.includes(keyword)) problems.push(`package.json: keywords must hold "${keyword}".`);
@@ -46,21 +47,23 @@ export const metadata: Rule = ({ word, folder, manifest, files }, all) => {
   const fields = Object.keys(manifest);
   const known = order.filter((field) => fields.includes(field));
   if (!isDeepStrictEqual(fields, known)) problems.push(`package.json: the fields must be, in this order: ${known.join(", ")}.`);
-  if (!files.includes("tsconfig.build.json")) problems.push(`${folder}/tsconfig.build.json is missing.`);
+  if (!read("tsconfig.build.json").includes(`"files": ${JSON.stringify(sources)}`.replaceAll(",", ", ")))
+    problems.push(`tsconfig.build.json must have the files ${sources.join(", ")}: what an entry reaches is built, and nothing else.`);
   return problems;
 };
 
 /** Declarations from the compiler, and one file of code for each entry, with what entries share apart. */
-export function buildScript(entries: readonly Exports[]): string {
-  const sources = entries.flatMap((entry) => (typeof entry === "string" ? [] : sourcesOf(entry)));
+export function buildScript(sources: readonly string[]): string {
   const settings =
     "--bundle --splitting --format=esm --platform=neutral --packages=external --target=es2024 --sourcemap=external --outdir=dist";
-  return `tsc -p tsconfig.build.json && esbuild ${[...new Set(sources)].join(" ")} ${settings} --log-level=warning`;
+  return `tsc -p tsconfig.build.json && esbuild ${sources.join(" ")} ${settings} --log-level=warning`;
 }
 
-function sourcesOf(branch: Readonly<Record<string, Exports>>): string[] {
-  return Object.entries(branch).flatMap(([condition, inner]) => {
+/** The sources that `exports` lead to. */
+export function sourcesOf(exports: Readonly<Record<string, Exports>>): string[] {
+  const sources = Object.entries(exports).flatMap(([condition, inner]) => {
     if (typeof inner !== "string") return sourcesOf(inner);
     return condition === "@stowage/source" ? [inner.slice(2)] : [];
   });
+  return [...new Set(sources)];
 }

@@ -17,7 +17,7 @@ const success = 1;
 export function brotliWasmCodec(brotli: BrotliWasm): Codec {
   return {
     name: "brotli",
-    compress: (value, level) => brotli.compress(value, { quality: level }),
+    compress: (value, level) => ownedBytes(brotli.compress(value, { quality: level })),
     decompress: (stored, length) => {
       const stream = new brotli.DecompressStream();
       try {

@@ -6,12 +6,13 @@ export type CodecName = "zstd" | "gzip" | "brotli";
 /** One codec, as one implementation does it. Everything but lengths and checksums is its own business. */
 export interface Codec {
   readonly name: CodecName;
-  compress(value: Uint8Array, level: number): Uint8Array;
+  /** In memory of its own. */
+  compress(value: Uint8Array, level: number): Bytes;
   /** The `length` bytes that were compressed, in memory of their own. Throws where the bytes give anything else; never makes more than `length + 1`. */
   decompress(stored: Uint8Array, length: number): Bytes;
   /** The same on other threads; absent where there are none. */
   readonly pool?: {
-    compress(value: Uint8Array, level: number): Promise<Uint8Array>;
+    compress(value: Uint8Array, level: number): Promise<Bytes>;
     decompress(stored: Uint8Array, length: number): Promise<Bytes>;
   };
 }

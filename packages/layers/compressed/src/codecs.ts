@@ -32,7 +32,7 @@ export class Codecs {
     return this.#zlib !== undefined && (name !== "zstd" || "zstdCompress" in this.#zlib);
   }
 
-  compress(name: CodecName, value: Uint8Array, level: number): Uint8Array | Promise<Uint8Array> {
+  compress(name: CodecName, value: Uint8Array, level: number): Bytes | Promise<Bytes> {
     const codec = this.#get(name);
     if (codec instanceof Promise) return codec.then(() => this.compress(name, value, level));
     if (codec.pool !== undefined && value.byteLength > syncLimits[name].compress(level)) return codec.pool.compress(value, level);

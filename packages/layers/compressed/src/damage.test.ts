@@ -6,7 +6,7 @@ import { memoryStorage } from "@stowage/memory";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { crc32 } from "./crc32.ts";
-import { blocksHeaderSize, makeBlock, makeBlocksHeader, makePiece, makeTrailer } from "./format.ts";
+import { blocksHeaderSize, makeBlockHeader, makeBlocksHeader, makePiece, makeTrailer } from "./format.ts";
 import type { BrotliWasm, CompressedOptions } from "./index.ts";
 import { compressed } from "./index.ts";
 
@@ -189,7 +189,7 @@ test("a payload that gives more than its header says is corrupt, and stops there
 
 test("lengths that no value can have are corrupt before anything is allocated", async () => {
   const { memory, storage } = await stored(refrain(900), {}, false);
-  const block = makeBlock({ index: 0, last: true, length: 900 }, "none", refrain(900), crc32);
+  const block = concatBytes([makeBlockHeader({ index: 0, last: true, length: 900 }, "none", refrain(900), crc32), refrain(900)]);
   const assemble = (header: Bytes, entries: number[], length: number): Bytes =>
     concatBytes([header, block, makeTrailer(header, entries, length, crc32)]);
   const header = makeBlocksHeader(undefined, crc32);

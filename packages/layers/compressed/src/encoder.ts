@@ -2,8 +2,7 @@ import { concatBytes } from "@stowage/core";
 import type { Bytes } from "@stowage/core";
 import { blocksOf, inOrder } from "./blocks.ts";
 import type { PlainBlock } from "./blocks.ts";
-import { blockHeaderSize, blockSize, makeBlock, makeBlocksHeader, makePiece, makeTrailer, readBlockHeader } from "./format.ts";
-import type { BlockHeader } from "./format.ts";
+import { blockSize, checksumOf, makeBlockHeader, makeBlocksHeader, makePiece, makeTrailer } from "./format.ts";
 import type { Settings, Stats } from "./settings.ts";
 
 /** Makes stored values: one piece up to the size of a block, else blocks. */
@@ -49,10 +48,10 @@ export class Encoder {
         yield block;
       }
     };
-    for await (const block of inOrder(counted(), (plain) => this.#block(plain))) {
-      const { storedLength, checksum: found } = readBlockHeader(block.subarray(0, blockHeaderSize)) as BlockHeader;
-      entries.push(storedLength, found);
-      yield block;
+    for await (const { header: blockHeader, payload } of inOrder(counted(), (plain) => this.#block(plain))) {
+      entries.push(payload.byteLength, checksumOf(blockHeader));
+      yield blockHeader;
+      yield payload;
     }
     const trailer = makeTrailer(header, entries, received, checksum);
     this.#stats.storedBytes += trailer.byteLength;
@@ -76,15 +75,18 @@ export class Encoder {
     return piece;
   }
 
-  async #block({ index, last, bytes }: PlainBlock): Promise<Bytes> {
+  /** A block as two chunks, so that nothing large is copied. */
+  async #block({ index, last, bytes, release }: PlainBlock): Promise<{ readonly header: Bytes; readonly payload: Bytes }> {
     const { codec, codecs, level } = this.#settings;
     const shrunk = this.#isSmall(bytes) ? bytes : await codecs.compress(codec, bytes, level);
     const kept = this.#pays(bytes, shrunk);
-    const block = makeBlock({ index, last, length: bytes.byteLength }, kept ? codec : "none", kept ? shrunk : bytes, codecs.checksum);
+    if (kept) release();
+    const payload = asPlain(kept ? shrunk : bytes);
+    const header = makeBlockHeader({ index, last, length: bytes.byteLength }, kept ? codec : "none", payload, codecs.checksum);
     this.#stats.encodedBlocks++;
     this.#stats.plainBytes += bytes.byteLength;
-    this.#stats.storedBytes += block.byteLength;
-    return block;
+    this.#stats.storedBytes += header.byteLength + payload.byteLength;
+    return { header, payload };
   }
 
   #isSmall(value: Uint8Array): boolean {
@@ -111,4 +113,9 @@ export class Encoder {
 
 async function* once(value: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
   yield value;
+}
+
+/** The same bytes, of a `Buffer` too, as a plain view. */
+function asPlain(bytes: Uint8Array): Bytes {
+  return new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
 }

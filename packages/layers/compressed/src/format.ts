@@ -136,22 +136,21 @@ export function makeBlocksHeader(length: number | undefined, checksum: Checksum)
   return header;
 }
 
-/** One block with its header. The payload is copied. */
-export function makeBlock(
-  block: Omit<BlockHeader, "codec" | "storedLength" | "checksum">,
+/** The header of a block. */
+export function makeBlockHeader(
+  { index, last, length }: Pick<BlockHeader, "index" | "last" | "length">,
   codec: StoredCodec,
   payload: Uint8Array,
   checksum: Checksum,
 ): Bytes {
-  const bytes = new Uint8Array(blockHeaderSize + payload.byteLength);
-  setUint32(bytes, 0, block.index);
-  bytes[4] = codecNames.indexOf(codec);
-  bytes[5] = block.last ? 1 : 0;
-  setUint32(bytes, 6, block.length);
-  setUint32(bytes, 10, payload.byteLength);
-  bytes.set(payload, blockHeaderSize);
-  setUint32(bytes, 14, blockChecksum(bytes, payload, checksum));
-  return bytes;
+  const header = new Uint8Array(blockHeaderSize);
+  setUint32(header, 0, index);
+  header[4] = codecNames.indexOf(codec);
+  header[5] = last ? 1 : 0;
+  setUint32(header, 6, length);
+  setUint32(header, 10, payload.byteLength);
+  setUint32(header, 14, blockChecksum(header, payload, checksum));
+  return header;
 }
 
 /** The header of a block; `undefined` where it makes no sense. */
@@ -167,6 +166,9 @@ export function readBlockHeader(bytes: Uint8Array): BlockHeader | undefined {
     checksum: uint32(bytes, 14),
   };
 }
+
+/** The checksum that the header of a block says. */
+export const checksumOf = (header: Uint8Array): number => uint32(header, 14);
 
 /** The checksum that a block should have: over its header and its payload. */
 export function blockChecksum(header: Uint8Array, payload: Uint8Array, checksum: Checksum): number {

@@ -1,5 +1,6 @@
 import { copyBytes } from "@stowage/core";
 import type { Bytes } from "@stowage/core";
+import type { Transform } from "node:stream";
 import type * as zlib from "node:zlib";
 import type { Codec, CodecName } from "./codec.ts";
 
@@ -13,25 +14,46 @@ export function findZlib(): Zlib | undefined {
 
 /** A codec of `node:zlib`. */
 export function zlibCodec(name: CodecName, zlib: Zlib): Codec {
-  const { compressSync, compress, decompressSync, decompress, compressOptions } = parts[name](zlib);
+  const { compressSync, decompressSync, compressor, decompressor, forLevel, finish } = parts[name](zlib);
+  const compressOptions = (size: number, level: number): ZlibOptions => ({
+    chunkSize: roomFor(size),
+    flush: finish,
+    ...forLevel(size, level),
+  });
+  const decompressOptions = (length: number): ZlibOptions => ({
+    chunkSize: Math.max(length + 1, smallestStep), // a byte stays free: a full step would be followed by an empty one
+    maxOutputLength: Math.max(length, 1),
+    info: true,
+    flush: finish,
+  });
   return {
     name,
-    compress: (value, level) => compressSync(value, compressOptions(value.byteLength, level)),
-    decompress: (stored, length) => exactly(stored, length, decompressSync(stored, decompressOptions(length)) as unknown as WithEngine),
+    compress(value, level) {
+      const options = compressOptions(value.byteLength, level);
+      return taken(compressSync(value, options), options);
+    },
+    decompress(stored, length) {
+      const options = decompressOptions(length);
+      const { buffer, engine } = decompressSync(stored, options) as unknown as WithEngine;
+      return exactly(stored, length, buffer, engine, options);
+    },
     pool: {
-      compress: (value, level) => answer<Buffer>((done) => compress(value, compressOptions(value.byteLength, level), done)),
-      decompress: async (stored, length) => {
-        const result = await answer<Buffer>((done) => decompress(stored, decompressOptions(length), done));
-        return exactly(stored, length, result as unknown as WithEngine);
+      async compress(value, level) {
+        const options = compressOptions(value.byteLength, level);
+        return taken(await inOneStep(compressor(options), value, Number.POSITIVE_INFINITY), options);
+      },
+      async decompress(stored, length) {
+        const options = decompressOptions(length);
+        const engine = decompressor(options);
+        return exactly(stored, length, await inOneStep(engine, stored, length), engine, options);
       },
     },
   };
 }
 
-type Done = (error: Error | null, result: Buffer) => void;
-
 interface ZlibOptions {
   readonly chunkSize: number;
+  readonly flush: number;
   readonly maxOutputLength?: number;
   readonly info?: boolean;
   readonly level?: number;
@@ -39,43 +61,57 @@ interface ZlibOptions {
   readonly pledgedSrcSize?: number;
 }
 
+/** A stream of zlib. */
+interface Engine extends Transform {
+  /** Bytes of the input that were used. */
+  readonly bytesWritten: number;
+  close(): void;
+}
+
+/** What zlib answers with `info`. */
+interface WithEngine {
+  readonly buffer: Buffer;
+  readonly engine: Pick<Engine, "bytesWritten">;
+}
+
 /** The functions of one codec, which all have the same shape. */
 interface Parts {
   readonly compressSync: (value: Uint8Array, options: ZlibOptions) => Buffer;
-  readonly compress: (value: Uint8Array, options: ZlibOptions, done: Done) => void;
   readonly decompressSync: (stored: Uint8Array, options: ZlibOptions) => Buffer;
-  readonly decompress: (stored: Uint8Array, options: ZlibOptions, done: Done) => void;
-  readonly compressOptions: (size: number, level: number) => ZlibOptions;
+  readonly compressor: (options: ZlibOptions) => Engine;
+  readonly decompressor: (options: ZlibOptions) => Engine;
+  readonly forLevel: (size: number, level: number) => Pick<ZlibOptions, "level" | "params" | "pledgedSrcSize">;
+  /** The flag that ends the data with the first write. */
+  readonly finish: number;
 }
 
 const parts: Readonly<Record<CodecName, (zlib: Zlib) => Parts>> = {
-  zstd: (zlib) => ({
-    compressSync: zlib.zstdCompressSync,
-    compress: zlib.zstdCompress,
-    decompressSync: zlib.zstdDecompressSync,
-    decompress: zlib.zstdDecompress,
-    compressOptions: (size, level) => ({
-      chunkSize: roomFor(size),
+  zstd: ({ constants, zstdCompressSync, zstdDecompressSync, createZstdCompress, createZstdDecompress }) => ({
+    compressSync: zstdCompressSync,
+    decompressSync: zstdDecompressSync,
+    compressor: createZstdCompress,
+    decompressor: createZstdDecompress,
+    forLevel: (size, level) => ({
       pledgedSrcSize: size,
-      params: { [zlib.constants.ZSTD_c_compressionLevel]: level, [zlib.constants.ZSTD_c_checksumFlag]: 1 },
+      params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
     }),
+    finish: constants.ZSTD_e_end,
   }),
-  gzip: (zlib) => ({
-    compressSync: zlib.gzipSync,
-    compress: zlib.gzip,
-    decompressSync: zlib.gunzipSync,
-    decompress: zlib.gunzip,
-    compressOptions: (size, level) => ({ chunkSize: roomFor(size), level }),
+  gzip: ({ constants, gzipSync, gunzipSync, createGzip, createGunzip }) => ({
+    compressSync: gzipSync,
+    decompressSync: gunzipSync,
+    compressor: createGzip,
+    decompressor: createGunzip,
+    forLevel: (_size, level) => ({ level }),
+    finish: constants.Z_FINISH,
   }),
-  brotli: (zlib) => ({
-    compressSync: zlib.brotliCompressSync,
-    compress: zlib.brotliCompress,
-    decompressSync: zlib.brotliDecompressSync,
-    decompress: zlib.brotliDecompress,
-    compressOptions: (size, level) => ({
-      chunkSize: roomFor(size),
-      params: { [zlib.constants.BROTLI_PARAM_QUALITY]: level, [zlib.constants.BROTLI_PARAM_SIZE_HINT]: size },
-    }),
+  brotli: ({ constants, brotliCompressSync, brotliDecompressSync, createBrotliCompress, createBrotliDecompress }) => ({
+    compressSync: brotliCompressSync,
+    decompressSync: brotliDecompressSync,
+    compressor: createBrotliCompress,
+    decompressor: createBrotliDecompress,
+    forLevel: (size, level) => ({ params: { [constants.BROTLI_PARAM_QUALITY]: level, [constants.BROTLI_PARAM_SIZE_HINT]: size } }),
+    finish: constants.BROTLI_OPERATION_FINISH,
   }),
 };
 
@@ -83,28 +119,43 @@ const parts: Readonly<Record<CodecName, (zlib: Zlib) => Parts>> = {
 const smallestStep = 64;
 
 /** Room for the output in one step, even where nothing shrinks: each further step is a round trip. */
-const roomFor = (size: number): number => size + (size >>> 7) + smallestStep;
+const roomFor = (size: number): number => size + (size >>> 7) + 256;
 
-/** Steps as large as the whole output, which ends where it should. */
-function decompressOptions(length: number): ZlibOptions {
-  return { chunkSize: Math.max(length, smallestStep), maxOutputLength: Math.max(length, 1), info: true };
-}
-
-/** What zlib answers with `info`: the output, and who made it. */
-interface WithEngine {
-  readonly buffer: Buffer<ArrayBuffer>;
-  readonly engine: { readonly bytesWritten: number };
+/**
+ * Sends one value through an engine in one round trip to the thread pool; the calls of zlib for whole values take two or
+ * three. Stops where more than `limit` bytes come out.
+ */
+function inOneStep(engine: Engine, input: Uint8Array, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const output: Buffer[] = [];
+    let size = 0;
+    engine.on("error", reject);
+    engine.on("data", (chunk: Buffer) => {
+      output.push(chunk);
+      size += chunk.byteLength;
+      if (size > limit) engine.destroy(new Error(`The payload gives more than ${limit} bytes.`));
+    });
+    engine.write(input, (error) => {
+      if (error) return;
+      engine.close();
+      resolve(output.length === 1 ? output[0]! : Buffer.concat(output));
+    });
+  });
 }
 
 /** The output, where it is as long as it should be and all of the input went into it. */
-function exactly(stored: Uint8Array, length: number, { buffer, engine }: WithEngine): Bytes {
-  if (buffer.byteLength !== length) throw new Error(`The payload gives ${buffer.byteLength} bytes instead of ${length}.`);
+function exactly(stored: Uint8Array, length: number, output: Buffer, engine: Pick<Engine, "bytesWritten">, options: ZlibOptions): Bytes {
+  if (output.byteLength !== length) throw new Error(`The payload gives ${output.byteLength} bytes instead of ${length}.`);
   if (engine.bytesWritten !== stored.byteLength) throw new Error("There are bytes behind the end of the payload.");
-  return buffer.byteLength === buffer.buffer.byteLength ? new Uint8Array(buffer.buffer) : copyBytes(buffer);
+  return taken(output, options);
 }
 
-function answer<T>(call: (done: (error: Error | null, result: T) => void) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    call((error, result) => (error === null ? resolve(result) : reject(error)));
-  });
+/**
+ * The output in memory of its own size. Where zlib made memory for this output alone, that is freed at once: left to the
+ * garbage collector, it would pile up under a stream.
+ */
+function taken(output: Buffer, { chunkSize }: ZlibOptions): Bytes {
+  const { buffer, byteOffset, byteLength } = output;
+  const alone = byteOffset === 0 && buffer.byteLength === chunkSize && buffer instanceof ArrayBuffer;
+  return alone ? new Uint8Array(buffer.transfer(byteLength)) : copyBytes(output);
 }

@@ -1,5 +1,7 @@
 import type { Clock, EntryInfo } from "@stowage/core";
+import { StorageError } from "@stowage/core";
 import { Descriptors } from "./descriptors.ts";
+import { storageName } from "./errors.ts";
 import type { FileCalls, FileStat, FileSystem } from "./file-system.ts";
 import { Governor } from "./governor.ts";
 import type { Layout } from "./layouts/layout.ts";
@@ -14,6 +16,8 @@ export class Disk {
   readonly clock: Clock;
   /** The folder of the storage, absolute and free of links; known once it is open. */
   top = "";
+  /** The device that it is on. */
+  device = 0n;
   /** Whether names that differ in case alone are one name there. */
   folding = false;
 
@@ -31,6 +35,15 @@ export class Disk {
 
   get reserved(): string {
     return `${this.top}/${reservedFolder}`;
+  }
+
+  /**
+   * Refuses to take an entry for missing when it is the folder that is: somebody removed it, or its disk is not mounted.
+   */
+  async checkTop(calls: FileCalls): Promise<void> {
+    const top = await calls.lstat(this.top);
+    if (top?.isDirectory() === true && top.dev === this.device) return;
+    throw new StorageError("unavailable", "The folder of the storage is gone, or the disk that it was on.", { storage: storageName });
   }
 
   /** All names in a folder, whose path is absolute. */

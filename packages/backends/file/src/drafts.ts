@@ -215,4 +215,4 @@ async function closeQuietly(calls: FileCalls, fd: number): Promise<void> {
   }
 }
 
-const noStat: FileStat = { ino: 0n, size: 0n, mtimeNs: 0n, birthtimeNs: 0n, isFile: () => false, isDirectory: () => false };
+const noStat: FileStat = { dev: 0n, ino: 0n, size: 0n, mtimeNs: 0n, birthtimeNs: 0n, isFile: () => false, isDirectory: () => false };

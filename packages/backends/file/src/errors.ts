@@ -17,9 +17,14 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
+/** The code of an error that is not ours: of the system, or of the locks. */
+export function foreignCode(error: unknown): string | undefined {
+  return systemCode(error) ?? (isLockError(error) ? "lock" : undefined);
+}
+
 /** Errors of the system and of the locks become `StorageError`s; every other error is itself already. */
 export function translate(error: unknown, { operation, key, outcome }: ErrorContext): unknown {
-  const code = systemCode(error) ?? (isLockError(error) ? "lock" : undefined);
+  const code = foreignCode(error);
   if (code === undefined) return error;
   const [kind, message] = meanings[code] ?? ["internal", `The file system refused with ${code}.`];
   return new StorageError(kind, message, { operation, key, outcome, storage: storageName, cause: error });

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import type { ByteStorage } from "@stowage/core";
 import { StorageError } from "@stowage/core";
 import { describe, expect, test } from "vitest";
@@ -5,6 +6,9 @@ import type { FileOptions } from "./file-storage.ts";
 import { fileStorage } from "./file-storage.ts";
 import { bytes, draftsIn, freshFolder, hurriedClock, open, textUnder } from "./testing/folders.ts";
 import { failAt, ObservedFileSystem } from "./testing/observed-file-system.ts";
+
+/** All errors on all kinds take a while. */
+const full = process.env["STOWAGE_EFFORT"] === "full";
 
 type Kind = Pick<FileOptions, "layout" | "durability" | "io">;
 
@@ -97,7 +101,7 @@ async function forEveryCall(
     if (error === undefined) expect(found, `success, ${where}`).toBe(after);
     else {
       failed++;
-      expect(StorageError.is(error), `the type of the error, ${where}: ${String(error)}`).toBe(true);
+      expect(StorageError.is(error), `the type of the error, ${where}: ${inspect(error)}`).toBe(true);
       expect(found === before || found === after, `torn, ${where}`).toBe(true);
       if ((error as StorageError).outcome === "none" && (error as StorageError).code !== "partial") {
         expect(found, `no effect, ${where}`).toBe(before);
@@ -122,10 +126,13 @@ async function expectNoDrafts(directory: string, kind: Kind, where: string): Pro
 
 describe.each(kinds)("with %j, whichever call to the system fails", (kind) => {
   describe.each(Object.keys(scenarios))("%s", (name) => {
-    test.each(["EIO", "ENOSPC", "EACCES", "EMFILE"])("does all or nothing, says which, and leaves nothing behind: %s", async (code) => {
-      const { failed } = await forEveryCall(scenarios[name]!, kind, code, "warm");
-      if (code !== "EMFILE") expect(failed).toBeGreaterThan(2);
-    });
+    test.each(kind === kinds[0] || full ? ["EIO", "ENOSPC", "EACCES", "EMFILE"] : ["EIO"])(
+      "does all or nothing, says which, and leaves nothing behind: %s",
+      async (code) => {
+        const { failed } = await forEveryCall(scenarios[name]!, kind, code, "warm");
+        if (code !== "EMFILE") expect(failed).toBeGreaterThan(2);
+      },
+    );
 
     test("does all or nothing also as the first call of a storage: EIO", async () => {
       const { failed, kept } = await forEveryCall(scenarios[name]!, kind, "EIO", "cold");

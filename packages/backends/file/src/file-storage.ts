@@ -38,6 +38,7 @@ import {
   untilAborted,
 } from "@stowage/core";
 import { Disk, etagOf, infoOf } from "./disk.ts";
+import { SourceError } from "./drafts.ts";
 import { storageName, translate } from "./errors.ts";
 import type { FileSystem } from "./file-system.ts";
 import { nodeFileSystem } from "./file-system.ts";
@@ -187,7 +188,7 @@ class FileStorage extends BaseByteStorage {
       });
     } catch (error) {
       if (!opened) cancelSource(source, error);
-      throw error;
+      throw error instanceof SourceError ? error.reason : error;
     }
   }
 

@@ -5,6 +5,7 @@ export type Answer<T> = T | Promise<T>;
 
 /** What is asked about a file, a part of `BigIntStats`. */
 export interface FileStat {
+  readonly dev: bigint;
   readonly ino: bigint;
   readonly size: bigint;
   readonly mtimeNs: bigint;

@@ -29,6 +29,7 @@ export async function openFolder(disk: Disk, directory: string, durable: boolean
     );
   }
   disk.top = top;
+  disk.device = (await pool.lstat(top))?.dev ?? 0n;
   if (durable) {
     await syncFolder(pool, top);
     for (const folder of made) await syncFolder(pool, folder);

@@ -42,8 +42,9 @@ export class Reader {
   async head(path: string): Promise<FileStat | undefined> {
     const { names } = await this.#disk.governor.choose(0);
     const stat = await names.lstat(this.#disk.absolute(path));
-    if (stat === undefined || !stat.isFile() || (await this.#disk.obstacleAt(names, path)) !== undefined) return undefined;
-    return stat;
+    if (stat === undefined) await this.#disk.checkTop(names);
+    if (stat === undefined || !stat.isFile()) return undefined;
+    return this.#disk.mayHaveObstacle(path) && (await this.#disk.obstacleAt(names, path)) !== undefined ? undefined : stat;
   }
 
   async get(path: string): Promise<{ readonly stat: FileStat; readonly value: Bytes } | undefined> {
@@ -158,14 +159,15 @@ export class Reader {
   }
 
   async #open({ names }: Choice, path: string): Promise<OpenFile | undefined> {
-    if ((await this.#disk.obstacleAt(names, path)) !== undefined) return undefined;
+    if (this.#disk.mayHaveObstacle(path) && (await this.#disk.obstacleAt(names, path)) !== undefined) return undefined;
     let fd: number;
     try {
       fd = await this.#disk.descriptors.open(names, this.#disk.absolute(path), openFlags);
     } catch (error) {
       const code = systemCode(error);
-      if (code !== undefined && notAFile.has(code)) return undefined;
-      throw error;
+      if (code === undefined || !notAFile.has(code)) throw error;
+      if (code === "ENOENT") await this.#disk.checkTop(names);
+      return undefined;
     }
     const { direct } = this.#disk.governor;
     try {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Disk } from "./disk.ts";
-import { systemCode } from "./errors.ts";
+import { foreignCode, systemCode } from "./errors.ts";
 import type { FileCalls, FileLock } from "./file-system.ts";
 
 const draftName = /^([0-9a-f]{32})-[0-9a-z]+$/;
@@ -62,8 +62,39 @@ export class TemporaryFiles {
     return true;
   }
 
-  /** Removes what owners left that are gone, and answers how many drafts that were. Touches nothing else. */
+  /**
+   * Removes what owners left that are gone, and answers how many drafts that were. Touches nothing else. Where something
+   * cannot be removed, as on a disk that can only be read, it is left to a later sweep.
+   */
   async sweep(): Promise<number> {
+    let swept = 0;
+    for (const [owner, drafts] of await this.#leftOver()) {
+      try {
+        swept += await this.#sweepOwner(owner, drafts);
+      } catch (error) {
+        if (foreignCode(error) === undefined) throw error;
+      }
+    }
+    return swept;
+  }
+
+  async #sweepOwner(owner: string, drafts: readonly string[]): Promise<number> {
+    if (owner === this.#owner) return 0;
+    const { pool } = this.#disk.fileSystem;
+    const lock = await this.#openLock(owner);
+    try {
+      if (!lock.tryAcquire()) return 0;
+      let swept = 0;
+      for (const path of drafts) if (await unlinkIfThere(pool, path)) swept++;
+      await unlinkIfThere(pool, `${this.#owners}/${owner}`);
+      return swept;
+    } finally {
+      lock.close();
+    }
+  }
+
+  /** The paths of drafts by their owners. */
+  async #leftOver(): Promise<Map<string, string[]>> {
     const drafts = new Map<string, string[]>();
     for (const owner of await this.#namesIn(this.#owners)) if (ownerName.test(owner)) drafts.set(owner, []);
     for (const folder of this.#folders) {
@@ -75,19 +106,7 @@ export class TemporaryFiles {
         paths.push(`${folder}/${name}`);
       }
     }
-    let swept = 0;
-    for (const [owner, paths] of drafts) {
-      if (owner === this.#owner) continue;
-      const lock = await this.#openLock(owner);
-      try {
-        if (!lock.tryAcquire()) continue;
-        for (const path of paths) if (await unlinkIfThere(this.#disk.fileSystem.pool, path)) swept++;
-        await unlinkIfThere(this.#disk.fileSystem.pool, `${this.#owners}/${owner}`);
-      } finally {
-        lock.close();
-      }
-    }
-    return swept;
+    return drafts;
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import { otherVersion, StorageError } from "@stowage/core";
 import type { Disk } from "./disk.ts";
 import { etagOf } from "./disk.ts";
 import type { Draft, Finishing } from "./drafts.ts";
-import { Drafts, SourceError } from "./drafts.ts";
+import { Drafts } from "./drafts.ts";
 import { invalidKey, storageName, systemCode, translate } from "./errors.ts";
 import { FolderSync } from "./folder-sync.ts";
 import { makeFolders, parentOf, removeEmptyFolders, removeHollowFolder } from "./folders.ts";
@@ -246,7 +246,10 @@ export class Writer {
     const found = obstacle === undefined ? await names.lstat(target) : undefined;
     const current = found?.isFile() === true ? found : undefined;
     checkCondition(change, current);
-    if (current === undefined) return false;
+    if (current === undefined) {
+      await this.#disk.checkTop(names);
+      return false;
+    }
     change.signal?.throwIfAborted();
     try {
       await names.unlink(target);
@@ -296,6 +299,7 @@ export class Writer {
 
   async #makeReserved(): Promise<void> {
     const { pool } = this.#disk.fileSystem;
+    await this.#disk.checkTop(pool);
     for (const folder of ["", "/tmp", "/locks", "/owners"]) {
       const path = this.#disk.reserved + folder;
       await makeFolders(this.#disk, pool, path);
@@ -311,9 +315,9 @@ export class Writer {
   }
 }
 
-/** The error of a change as a caller gets it. */
+/** The error of a change, with what is known about its outcome. */
 function told(error: unknown, { operation, key }: Change, { visible }: State): unknown {
-  return error instanceof SourceError ? error.reason : translate(error, { operation, key, outcome: visible ? "unknown" : "none" });
+  return translate(error, { operation, key, outcome: visible ? "unknown" : "none" });
 }
 
 function checkCondition({ operation, key, ifMatch, ifNoneMatch }: Change, current: FileStat | undefined): void {

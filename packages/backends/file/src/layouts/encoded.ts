@@ -27,7 +27,7 @@ export const encodedLayout: Layout = {
   },
   itemOf(name, isFolder) {
     const item = isFolder ? folderItem(name) : decode(name);
-    return item !== undefined && this.isFolder(item) === isFolder && this.nameOf(item) === name ? item : undefined;
+    return item !== undefined && isItem(item, isFolder) && this.nameOf(item) === name ? item : undefined;
   },
   nameOf(item) {
     if (item.endsWith("/")) return `${encode(item.slice(0, -1))}+`;
@@ -38,6 +38,13 @@ export const encodedLayout: Layout = {
 
 /** Bytes of a part that one name takes; three times as many characters at most, which every file system can hold. */
 const pieceSize = 80;
+
+/** Whether an item of this length can be: a piece, or what is left after all pieces. */
+function isItem(item: string, isFolder: boolean): boolean {
+  const isPart = item.endsWith("/");
+  const size = isPart ? item.length - 1 : item.length;
+  return size < pieceSize ? isPart === isFolder : size === pieceSize && isFolder && !isPart;
+}
 
 /** The folders of a text, and what is left for the last name: fewer than 80 bytes. */
 function descend(text: string): { readonly path: string; readonly rest: string } {
@@ -68,15 +75,14 @@ function encode(bytes: string): string {
   const last = bytes.length - 1;
   let name = "";
   for (let index = 0; index <= last; index++) {
-    const kept = index === 0 ? keptFirst : index === last ? keptLast : keptInside;
-    name += kept.has(bytes[index]!) && !(index === 0 && device.test(bytes)) ? bytes[index]! : escaped(bytes.charCodeAt(index));
+    const byte = bytes[index]!;
+    const asItIs = kept.has(byte) ? index > 0 || !device.test(bytes) : byte === "." && index > 0 && index < last;
+    name += asItIs ? byte : escaped(bytes.charCodeAt(index));
   }
   return name;
 }
 
-const keptLast: ReadonlySet<string> = new Set("abcdefghijklmnopqrstuvwxyz0123456789-_");
-const keptFirst = keptLast;
-const keptInside: ReadonlySet<string> = new Set([...keptLast, "."]);
+const kept: ReadonlySet<string> = new Set("abcdefghijklmnopqrstuvwxyz0123456789-_");
 
 const escaped = (byte: number): string => `%${byte.toString(16).padStart(2, "0")}`;
 

@@ -70,6 +70,7 @@ export class Lister {
     };
     if (cursor !== undefined) page.position = fromCursor(cursor, prefix, delimiter);
     else if (startAfter !== undefined && startAfter !== "") page.position = { text: layout.textOf(startAfter), past: false };
+    await this.#disk.checkTop((await this.#disk.governor.choose(0)).names);
     const folder = layout.folderOf(page.prefix);
     const full = folder !== undefined && (await this.#isReal(folder)) && (await this.#walk(folder, page));
     const entries = options.info === true ? await this.#withInfo(page.keys, signal) : page.keys.map((key) => ({ key }));

@@ -1,7 +1,7 @@
 import { compareKeys } from "@stowage/core";
 
 /** Names sorted in one go: about two milliseconds of work. */
-const runSize = 4096;
+const fullRun = 4096;
 
 /** What a name costs in memory beside its characters, about. */
 const overhead = 32;
@@ -18,14 +18,16 @@ export type Compare = (a: string, b: string) => number;
  */
 export class SortedNames {
   readonly #maxSize: number;
+  readonly #runSize: number;
   #runs: string[][] = [];
   #gathering: string[] = [];
   #size = 0;
   #ceiling: string | undefined;
   #compare: Compare = compareUnits;
 
-  constructor(maxSize: number) {
+  constructor(maxSize: number, runSize: number = fullRun) {
     this.#maxSize = maxSize;
+    this.#runSize = runSize;
   }
 
   /** About the bytes of memory that it takes. */
@@ -42,7 +44,7 @@ export class SortedNames {
     if (this.#compare === compareUnits && surrogate.test(name)) this.#useFullOrder();
     if (this.#ceiling !== undefined && this.#compare(name, this.#ceiling) >= 0) return;
     this.#size += name.length + overhead;
-    if (this.#gathering.push(name) < runSize) return;
+    if (this.#gathering.push(name) < this.#runSize) return;
     this.#endRun();
     if (this.#size > this.#maxSize) this.#dropUpperHalf();
   }

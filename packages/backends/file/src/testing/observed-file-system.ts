@@ -19,7 +19,7 @@ export class ObservedFileSystem implements FileSystem {
   /** The calls so far, as `"rename"`; `"pool fsync"` for those on the pool. */
   readonly log: string[] = [];
   /** Files and folders that are open. */
-  readonly open = new Set<unknown>();
+  readonly open: Set<unknown> = new Set();
   interfere: Interference = (_, go) => go();
   /** Locks that are open. */
   locks = 0;
@@ -101,4 +101,5 @@ export function failAt(fileSystem: ObservedFileSystem, n: number, code: string):
 }
 
 /** Whether a call is about a path whose last part is this. */
-export const isAbout = ({ args }: SystemCall, name: string): boolean => args.some((arg) => typeof arg === "string" && basename(arg) === name);
+export const isAbout = ({ args }: SystemCall, name: string): boolean =>
+  args.some((arg) => typeof arg === "string" && basename(arg) === name);

@@ -135,22 +135,20 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
     if (this.#mustRefuse(options)) return this.#refuse("put", options);
     return rejecting(() => {
       const settled = withExpiry(options, this.clock, this);
-      return this.#write([key], () => this.below.put(key, value, settled)).then(({ result, alone }) => {
-        if (alone && this.#settings.write === "through") this.#keepOfCaller({ ...expected(settled), ...result }, value);
-        return result;
-      });
+      const keep = (info: EntryInfo): void => this.#keepOfCaller({ ...expected(settled), ...info }, value);
+      return this.#write([key], () => this.below.put(key, value, settled), this.#settings.write === "through" ? keep : undefined);
     });
   }
 
   override delete(key: string, options?: DeleteOptions): Promise<void> {
     if (this.#mustRefuse(options)) return this.#refuse("delete", options);
-    return this.#write([key], () => this.below.delete(key, options)).then(({ result }) => result);
+    return this.#write([key], () => this.below.delete(key, options));
   }
 
   override batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
     if (this.#mustRefuse(options)) return this.#refuse("batch", options);
     const keys = [...new Set(operations.map(({ key }) => key))];
-    return this.#write(keys, () => super.batch(operations, options)).then(({ result }) => result);
+    return this.#write(keys, () => super.batch(operations, options));
   }
 
   override clear(options?: ClearOptions): Promise<void> {
@@ -186,7 +184,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
       cancelSource(source, options?.signal?.reason);
       return this.#refuse("write", options);
     }
-    return this.#write([key], () => super.write(key, source, options)).then(({ result }) => result);
+    return this.#write([key], () => super.write(key, source, options));
   }
 
   override close(): Promise<void> {
@@ -347,7 +345,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   }
 
   /** Sends a write. Its keys are uncached while it runs, and what is loaded meanwhile is not kept. */
-  #write<T>(keys: readonly string[], send: () => Promise<T>): Promise<{ readonly result: T; readonly alone: boolean }> {
+  #write<T>(keys: readonly string[], send: () => Promise<T>, keep?: (result: T) => void): Promise<T> {
     for (const key of keys) {
       this.#drop(key);
       this.#writes.begin(key);
@@ -362,7 +360,10 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
     };
     return this.#lifecycle.run("put", () =>
       rejecting(send).then(
-        (result) => ({ result, alone: end() }),
+        (result) => {
+          if (end()) keep?.(result); // at once: another write may begin before the caller hears of this one
+          return result;
+        },
         (error: unknown) => {
           end();
           throw error;

@@ -1,0 +1,22 @@
+import { stack } from "@stowage/core";
+import { memoryStorage } from "@stowage/memory";
+import { faulty } from "@stowage/testing";
+import { describeModel } from "@stowage/testing/contract";
+import { expect, test } from "vitest";
+import { cached } from "./cached.ts";
+
+describeModel("cached over a storage that fails", {
+  create: ({ clock, seed }) => stack(memoryStorage({ clock }), faulty({ seed, clock, rate: 0.2 }), cached({ clock })),
+  runs: 100,
+});
+
+test("a write that begins while the caller of another one is told of its end is the one that counts", async () => {
+  for (let hops = 0; hops < 20; hops++) {
+    const storage = stack(memoryStorage<string>({ values: "any" }), cached());
+    const first = storage.put("key", "first");
+    for (let hop = 0; hop < hops; hop++) await Promise.resolve();
+    await storage.batch([{ type: "put", key: "key", value: "second" }]);
+    await first;
+    expect(await storage.get("key"), `after ${hops} turns`).toBe("second");
+  }
+});

@@ -52,17 +52,22 @@ export async function foldsCase(disk: Disk): Promise<boolean> {
 }
 
 /** Makes a folder with those above it, and answers the folders that got a new name in them. */
-async function makeFolder(pool: FileCalls, folder: string): Promise<string[]> {
+async function makeFolder(pool: FileCalls, folder: string, attempts = 3): Promise<string[]> {
   try {
     await pool.mkdir(folder);
     return [parentOf(folder)];
   } catch (error) {
     const code = systemCode(error);
-    if (code === "ENOENT" && parentOf(folder) !== folder)
-      return [...(await makeFolder(pool, parentOf(folder))), ...(await makeFolder(pool, folder))];
+    // Where the parent is there and the folder still cannot be made, as in /proc, it is asked for only so often.
+    if (code === "ENOENT" && parentOf(folder) !== folder && attempts > 1)
+      return [...(await makeFolder(pool, parentOf(folder))), ...(await makeFolder(pool, folder, attempts - 1))];
     // A folder that is there may be on a disk where nothing can be made.
     if ((code === "EEXIST" || code === "EROFS" || code === "EACCES" || code === "EPERM") && (await isFolder(pool, folder))) return [];
-    throw error;
+    if (code !== "ENOENT") throw error;
+    throw new StorageError("denied", `The folder ${folder} cannot be made; choose another directory.`, {
+      storage: storageName,
+      cause: error,
+    });
   }
 }
 

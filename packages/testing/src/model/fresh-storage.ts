@@ -2,6 +2,7 @@ import type { ContractContext } from "../contract/promise.ts";
 import type { CreateContext, StorageSubject } from "../contract/subject.ts";
 import { prepare } from "../contract/subject.ts";
 import { VirtualClock } from "../virtual-clock.ts";
+import { drive } from "./calls.ts";
 
 /** What is compared with the model: how to make a fresh storage, and what to put into it. */
 export interface ModelSubject extends Omit<StorageSubject, "create"> {
@@ -34,6 +35,7 @@ export async function onFreshStorage<T>(
   try {
     return await work(prepared.context, clock);
   } finally {
-    await prepared.dispose();
+    // What still waits for the clock, as a call that nobody waits for any more may, keeps a storage from closing.
+    await drive(prepared.dispose(), clock, patience);
   }
 }

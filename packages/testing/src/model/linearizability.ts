@@ -52,12 +52,16 @@ export function firstContradiction(calls: readonly HistoryCall[], initial?: numb
   if (isLinearizable(calls, initial)) return undefined;
   const answered = calls.filter(({ end }) => end !== Number.POSITIVE_INFINITY).toSorted((a, b) => a.end - b.end);
   for (const last of answered) {
-    const known = calls
-      .filter((call) => call.start < last.end)
-      .map((call) => (call.end > last.end ? { ...call, end: Number.POSITIVE_INFINITY } : call));
+    const known = calls.flatMap((call) => callAsOf(call, last.end));
     if (!isLinearizable(known, initial)) return [...known.filter((call) => call !== last), last];
   }
   return calls;
+}
+
+/** What is known of a call at a time: of one that runs, that it may write; of what it reads, nothing. */
+function callAsOf(call: HistoryCall, time: number): readonly HistoryCall[] {
+  if (call.end <= time) return [call];
+  return call.start < time && call.action.type === "write" ? [{ ...call, end: Number.POSITIVE_INFINITY }] : [];
 }
 
 /** A history for people, one line for each call. */

@@ -1,16 +1,22 @@
 import type { ViteUserConfig } from "vitest/config";
+import { configDefaults } from "vitest/config";
 
 // Tests run from the sources of every package, without a build.
 const conditions = ["@stowage/source", "module", "node", "development|production"];
+
+// What the quickstart stored: files of this repository under their own names, compressed.
+const exclude = [...configDefaults.exclude, "examples/*/data/**"];
 
 const config: ViteUserConfig = {
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: ["@stowage/source", "node"] } },
   test: {
     include: ["{packages,examples,tools}/**/*.test.ts"],
+    exclude,
     typecheck: {
       enabled: true,
       include: ["{packages,examples,tools}/**/*.test-d.ts"],
+      exclude,
       tsconfig: "./tsconfig.json",
     },
     testTimeout: 30_000,

@@ -2,9 +2,9 @@ import type { ByteStorage } from "@stowage/core";
 import { scan } from "@stowage/core";
 import { compressed } from "@stowage/compressed";
 import { fileStorage } from "@stowage/file";
-import { drain, textStream } from "./text.ts";
+import { drain, textOf, textStream } from "./text.ts";
 
-/** Runs one job in this process, a small one first as a warm-up, and prints by how many MiB the memory grew at its peak. */
+/** Runs one job in this process, a tiny one first as a warm-up, and prints by how many MiB the memory grew at its peak. */
 const jobs: Readonly<Record<string, (size: number, folder: string) => Promise<void>>> = {
   /** Lists a whole folder. */
   async list(size, folder) {
@@ -16,7 +16,7 @@ const jobs: Readonly<Record<string, (size: number, folder: string) => Promise<vo
   /** Stores a compressed stream. */
   async write(size, folder) {
     const storage = compressedIn(folder);
-    await storage.write("large", textStream(size));
+    await storage.write("large", textStream(size, text));
     await storage.close();
   },
   /** Reads it back. */
@@ -31,11 +31,12 @@ const jobs: Readonly<Record<string, (size: number, folder: string) => Promise<vo
 const [name = "", size = "", directory = ""] = process.argv.slice(2);
 const job = jobs[name];
 if (job === undefined) throw new Error(`There is no job "${name}".`);
-await job(Math.min(Number(size), name === "list" ? 10 : 4 * 2 ** 20), directory);
+const text = textOf(8 * 2 ** 20);
+await job(Math.min(Number(size), name === "list" ? 10 : 100_000), directory);
 globalThis.gc?.();
-const before = process.resourceUsage().maxRSS;
+const before = process.memoryUsage.rss();
 await job(Number(size), directory);
-console.log((process.resourceUsage().maxRSS - before) / 1024);
+console.log((process.resourceUsage().maxRSS * 1024 - before) / 2 ** 20);
 
 function compressedIn(folder: string): ByteStorage {
   return compressed()(fileStorage({ directory: folder, durability: "process" }));

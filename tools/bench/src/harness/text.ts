@@ -12,9 +12,8 @@ export function textOf(size: number): Uint8Array<ArrayBuffer> {
   return text;
 }
 
-/** The same text over and over, in chunks of 256 KiB. It repeats too late for a codec to notice. */
-export async function* textStream(size: number): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
-  const text = textOf(Math.min(size, 8 * 2 ** 20));
+/** A text over and over, in chunks of 256 KiB. It repeats too late for a codec to notice. */
+export async function* textStream(size: number, text: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
   for (let sent = 0; sent < size;) {
     const start = sent % text.byteLength;
     const chunk = text.subarray(start, Math.min(start + 262_144, start + size - sent)); // views: the source itself leaves no garbage

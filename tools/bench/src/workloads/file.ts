@@ -85,15 +85,16 @@ async function streaming(bench: Bench, size: number): Promise<void> {
   const storage = fileStorage({ directory: join(folder, "storage"), durability: "process" });
   await mkdir(join(folder, "raw"));
   const target = join(folder, "raw", "large");
+  const text = textOf(8 * 2 ** 20);
   const limit = "pipeline by hand (limit)";
   const ours = "file, process";
   const writes = await compare(
     [
       once(limit, size, async () => {
-        await pipeline(Readable.from(textStream(size)), createWriteStream(`${target}.tmp`, { highWaterMark: 2 ** 20 }));
+        await pipeline(Readable.from(textStream(size, text)), createWriteStream(`${target}.tmp`, { highWaterMark: 2 ** 20 }));
         await rename(`${target}.tmp`, target);
       }),
-      once(ours, size, async () => void (await storage.write("large", textStream(size)))),
+      once(ours, size, async () => void (await storage.write("large", textStream(size, text)))),
     ],
     bench.long,
   );

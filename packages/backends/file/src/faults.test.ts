@@ -78,6 +78,7 @@ async function forEveryCall(
   kind: Kind,
   code: string,
   first: "cold" | "warm",
+  when: "before" | "after" = "before",
 ): Promise<{ readonly failed: number; readonly kept: number }> {
   const directory = await freshFolder();
   const check = open(directory, kind);
@@ -89,7 +90,7 @@ async function forEveryCall(
     const fileSystem = new ObservedFileSystem();
     const storage = fileStorage({ directory, ...kind, clock: hurriedClock, fileSystem });
     if (first === "warm") await storage.put("warm", bytes("warm"));
-    const reached = failAt(fileSystem, n, code);
+    const reached = failAt(fileSystem, n, code, when);
     const error = await run(storage, etag).then(
       () => undefined,
       (reason: unknown) => reason,
@@ -133,6 +134,10 @@ describe.each(kinds)("with %j, whichever call to the system fails", (kind) => {
         if (code !== "EMFILE") expect(failed).toBeGreaterThan(2);
       },
     );
+
+    test("does all or nothing also when the call was done and its answer lost: EIO", async () => {
+      await forEveryCall(scenarios[name]!, kind, "EIO", "warm", "after");
+    });
 
     test("does all or nothing also as the first call of a storage: EIO", async () => {
       const { failed, kept } = await forEveryCall(scenarios[name]!, kind, "EIO", "cold");

@@ -1,15 +1,44 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { constants, existsSync, futimesSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { StorageError } from "@stowage/core";
 import { describe, expect, test } from "vitest";
 import { fileStorage } from "./file-storage.ts";
+import type { FileCalls, FileStat, FileSystem } from "./file-system.ts";
+import { nodeFileSystem } from "./file-system.ts";
 import { treeLayout } from "./layouts/tree.ts";
 import { bytes, freshFolder, open, textUnder } from "./testing/folders.ts";
+import { ObservedFileSystem } from "./testing/observed-file-system.ts";
 
 const code = (name: string) => expect.objectContaining({ name: "StorageError", code: name });
+
+/** A disk whose clock stands still, and whose files have all the same number. */
+function stoppedFileSystem(): FileSystem {
+  const { direct, pool, openLock } = nodeFileSystem;
+  const time = Math.floor(Date.now() / 1000);
+  const stop = (found: unknown): FileStat => Object.assign(found as FileStat, { ino: 7n });
+  const stopped: FileCalls = {
+    ...direct,
+    open: (path, flags, mode) => {
+      const fd = direct.open(path, flags, mode);
+      if ((flags & constants.O_CREAT) !== 0) futimesSync(fd as number, time, time);
+      return fd;
+    },
+    write: (fd, buffer, offset, length) => {
+      const count = direct.write(fd, buffer, offset, length);
+      futimesSync(fd, time, time);
+      return count;
+    },
+    fstat: (fd) => stop(direct.fstat(fd)),
+    lstat: (path) => {
+      const found = direct.lstat(path);
+      return found === undefined ? undefined : stop(found);
+    },
+  };
+  return { direct: stopped, pool, openLock };
+}
 
 describe("the layout tree", () => {
   test("a key is a file of the same name that holds exactly the value", async () => {
@@ -191,13 +220,15 @@ describe("what is no regular file", () => {
     const directory = await freshFolder();
     execFileSync("/usr/bin/mkfifo", [join(directory, "pipe")]);
     for (const io of ["auto", "pool"] as const) {
-      const storage = open(directory, { io });
+      const fileSystem = new ObservedFileSystem();
+      const storage = open(directory, { io, fileSystem });
       expect(await storage.get("pipe")).toBeUndefined();
       expect(await storage.read("pipe")).toBeUndefined();
       expect(await storage.head("pipe")).toBeUndefined();
       await expect(storage.put("pipe", bytes("value"))).rejects.toEqual(code("invalid-key"));
       await storage.delete("pipe");
       expect((await storage.list()).entries).toEqual([]);
+      expect(fileSystem.open.size).toBe(0);
     }
     expect((await stat(join(directory, "pipe"))).isFIFO()).toBe(true);
   });
@@ -213,7 +244,7 @@ describe("what is no regular file", () => {
 
 describe("versions", () => {
   test("every value of a key has a later time than the one before, however fast they come", async () => {
-    const storage = open(await freshFolder());
+    const storage = open(await freshFolder(), { fileSystem: stoppedFileSystem() });
     const etags = new Set<string>();
     let last = -1;
     for (let round = 0; round < 300; round++) {
@@ -225,8 +256,8 @@ describe("versions", () => {
     expect(etags.size).toBe(300);
   });
 
-  test("a value after a delete is another version, although its file may be the same", async () => {
-    const storage = open(await freshFolder());
+  test("a value after a delete is another version, also where its file has the same number and the clock stands still", async () => {
+    const storage = open(await freshFolder(), { fileSystem: stoppedFileSystem() });
     const etags = new Set<string>();
     for (let round = 0; round < 300; round++) {
       etags.add((await storage.put("key", bytes("same"))).etag!);

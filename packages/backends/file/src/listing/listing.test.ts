@@ -79,22 +79,26 @@ const options = fc.record(
 describe.each(["tree", "encoded"] as const)("list in the layout %s", (layout) => {
   test("gives what a sorted array would, page by page", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uniqueArray(key, { maxLength: 25 }), fc.array(options, { minLength: 1, maxLength: 6 }), async (keys, lists) => {
-        const storage = open(await freshFolder(), { layout });
-        const there: string[] = [];
-        for (const each of keys) {
-          // In the tree a value and a folder exclude each other.
-          await storage.put(each, bytes("v")).then(
-            () => there.push(each),
-            () => {},
-          );
-        }
-        for (const list of lists) {
-          expect((await listed(storage, list)).toSorted(), JSON.stringify(list)).toEqual(expected(there, list).toSorted());
-          if (list.delimiter === undefined) expect(await listed(storage, list)).toEqual(expected(there, list));
-        }
-        await storage.close();
-      }),
+      fc.asyncProperty(
+        fc.uniqueArray(key, { maxLength: 25, size: "max" }),
+        fc.array(options, { minLength: 1, maxLength: 6 }),
+        async (keys, lists) => {
+          const storage = open(await freshFolder(), { layout });
+          const there: string[] = [];
+          for (const each of keys) {
+            // In the tree a value and a folder exclude each other.
+            await storage.put(each, bytes("v")).then(
+              () => there.push(each),
+              () => {},
+            );
+          }
+          for (const list of lists) {
+            expect((await listed(storage, list)).toSorted(), JSON.stringify(list)).toEqual(expected(there, list).toSorted());
+            if (list.delimiter === undefined) expect(await listed(storage, list)).toEqual(expected(there, list));
+          }
+          await storage.close();
+        },
+      ),
       { numRuns: 150 },
     );
   });
@@ -218,7 +222,7 @@ describe("sorted names", () => {
       fc.property(
         fc.uniqueArray(
           fc.string({ unit: "binary", maxLength: 4 }).map((text) => text.toWellFormed()),
-          { maxLength: 60 },
+          { maxLength: 60, size: "max" },
         ),
         (list) => {
           const names = new SortedNames(1 << 20, 7);
@@ -246,7 +250,7 @@ describe("sorted names", () => {
   test("keep the lower part of too many, and say from where on names are missing", () => {
     fc.assert(
       fc.property(
-        fc.uniqueArray(fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 300 }),
+        fc.uniqueArray(fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 300, size: "max" }),
         (list) => {
           const names = new SortedNames(40 * 36, 8);
           for (const name of list) names.add(name);

@@ -82,18 +82,21 @@ export function systemError(code: string, syscall = "test"): Error {
   return Object.assign(new Error(`${code}: made by a test, ${syscall}`), { code, syscall, errno: -1 });
 }
 
-/** Lets the n-th call fail, counted from now, and answers whether there was one. A file is closed also where `close` fails. */
-export function failAt(fileSystem: ObservedFileSystem, n: number, code: string): () => SystemCall | undefined {
+/**
+ * Lets the n-th call fail, counted from now, before its effect or after it, and answers whether there was one. A file is
+ * closed also where `close` fails.
+ */
+export function failAt(fileSystem: ObservedFileSystem, n: number, code: string, when: "before" | "after"): () => SystemCall | undefined {
   let count = 0;
   let failed: SystemCall | undefined;
   fileSystem.interfere = (call, go) => {
     if (++count !== n) return go();
     failed = call;
     const error = systemError(code, call.name);
-    if (call.name !== "close") throw error;
-    const closed = go();
-    if (!(closed instanceof Promise)) throw error;
-    return closed.then(() => {
+    if (call.name !== "close" && (when === "before" || call.name === "open" || call.name === "opendir")) throw error;
+    const done = go();
+    if (!(done instanceof Promise)) throw error;
+    return done.then(() => {
       throw error;
     });
   };

@@ -384,3 +384,42 @@ test.each([
 ])("the options %j are refused when the layer is made", (options: CachedOptions) => {
   expect(() => cached(options)).toThrow(expect.objectContaining({ code: "invalid-option" }));
 });
+
+test("a value that contains itself is stored, cached and given back", async () => {
+  const { storage, cache } = setUp<object>();
+  const value: { name: string; self?: object; list?: object[] } = { name: "circle" };
+  value.self = value;
+  value.list = [value, value];
+  await storage.put("key", value);
+  for (const got of [await storage.get("key"), await storage.get("key")]) {
+    expect(got).toMatchObject({ name: "circle" });
+    expect((got as typeof value).self).toBe(got);
+  }
+  expect(cache.stats()).toMatchObject({ loads: 1, hits: 1, entries: 1 });
+});
+
+test("a sizeOf that throws fails the read that would cache, and no put", async () => {
+  const failure = new Error("not to be counted");
+  const { below, storage } = setUp({
+    sizeOf: () => {
+      throw failure;
+    },
+  });
+  await storage.put("key", "value");
+  expect(await below.get("key")).toBe("value");
+  await expect(storage.get("key")).rejects.toBe(failure);
+});
+
+test("a cached value that cannot be copied rejects, each time", async () => {
+  const storage: Storage<unknown> = cached()<Storage<unknown>>(memoryStorage<unknown>({ values: "any", share: true }));
+  await storage.put("key", { run: () => 1 });
+  for (let time = 0; time < 2; time++) {
+    await expect(storage.get("key")).rejects.toMatchObject({ code: "invalid-value" });
+    await expect(storage.getEntry("key")).rejects.toMatchObject({ code: "invalid-value" });
+  }
+});
+
+test("a batch that is none rejects and does not throw", async () => {
+  const { storage } = setUp();
+  await expect(storage.batch(undefined as never)).rejects.toBeInstanceOf(TypeError);
+});

@@ -101,7 +101,12 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
     if (slot === undefined || !this.#isFresh(slot)) return this.#miss(slot, key, options).then((entry) => this.#valueOf(entry));
     this.#hits++;
     this.#slots.use(slot);
-    return slot.promise ?? Promise.resolve(this.#valueOf(slot.entry));
+    if (slot.promise !== undefined) return slot.promise;
+    try {
+      return Promise.resolve(this.#valueOf(slot.entry));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   override getEntry(key: string, options?: CallOptions): Promise<Entry<V> | undefined> {
@@ -112,7 +117,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   /** Asks below once for all that is neither cached nor being loaded. */
   override async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
     if (this.#mustRefuse(options)) return await this.#refuse("getEntries", options);
-    const missing = new Set(keys.filter((key) => !this.#slots.has(key) && !this.#loads.has(key)));
+    const missing = new Set(keys.filter((key) => !this.#slots.has(key) && !this.#loads.has(key) && !this.#writes.isUnsettled(key)));
     if (missing.size > 1) this.#sendAll([...missing]);
     const found = await Promise.all(keys.map((key) => this.#find(key, options)));
     return found.map((entry) => this.#entryOf(entry));
@@ -147,8 +152,10 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
 
   override batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
     if (this.#mustRefuse(options)) return this.#refuse("batch", options);
-    const keys = [...new Set(operations.map(({ key }) => key))];
-    return this.#write(keys, () => super.batch(operations, options));
+    return rejecting(() => {
+      const keys = [...new Set(operations.map(({ key }) => key))];
+      return this.#write(keys, () => super.batch(operations, options));
+    });
   }
 
   override clear(options?: ClearOptions): Promise<void> {
@@ -298,7 +305,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
 
   #newLoad(key: string): Load<V> {
     const load = new Load<V>(key, this.#deadlines, (ended) => this.#dropLoad(ended));
-    this.#loads.set(key, load);
+    if (!this.#writes.isUnsettled(key)) this.#loads.set(key, load); // else what it finds may be old for whoever asks next
     this.#loadCount++;
     return load;
   }
@@ -307,9 +314,13 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   #loaded(load: Load<V>, entry: Entry<V> | undefined, epoch: number): void {
     const { key } = load;
     if (this.#dropLoad(load) && epoch === this.#writes.epoch && !this.#writes.isUnsettled(key) && this.#lifecycle.ready) {
-      if (entry !== undefined) this.#keep({ ...entry, value: this.#ownership.keep(entry.value) as V });
-      else if (this.#settings.missingTtl > 0) this.#keepMissing(key);
-      else this.#slots.delete(key);
+      try {
+        if (entry !== undefined) this.#keep({ ...entry, value: this.#ownership.keep(entry.value) as V });
+        else if (this.#settings.missingTtl > 0) this.#keepMissing(key);
+        else this.#slots.delete(key);
+      } catch (error) {
+        return load.fail(error); // `sizeOf` is the caller's, and may throw
+      }
     }
     load.succeed(entry);
   }
@@ -325,9 +336,14 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
     return this.#loads.delete(load.key);
   }
 
+  /** Never throws, because the put has succeeded: what cannot be kept is loaded by the next read, which tells why. */
   #keepOfCaller(info: EntryInfo, value: V): void {
-    const kept = this.#ownership.keepOfCaller(value);
-    if (kept !== undefined) this.#keep({ ...info, value: kept.value as V });
+    try {
+      const kept = this.#ownership.keepOfCaller(value);
+      if (kept !== undefined) this.#keep({ ...info, value: kept.value as V });
+    } catch {
+      this.#slots.delete(info.key);
+    }
   }
 
   #keep(entry: Entry<V>): void {

@@ -30,17 +30,21 @@ const copyOf = (value: unknown): unknown => (value instanceof Uint8Array ? copyB
 
 const isPrimitive = (value: unknown): boolean => typeof value !== "object" || value === null;
 
+/** Deeper values, and circles, are left to the next read. */
+const deepest = 100;
+
 /**
  * Whether a codec below gives back what it was given: text, numbers, plain objects and arrays of them. A Date would come
  * back from JSON as text, so a value with one is not cached as it was put; the next read loads what is really there.
  */
-function survivesCodec(value: unknown): boolean {
+function survivesCodec(value: unknown, depth = 0): boolean {
   if (typeof value === "number") return Number.isFinite(value) && !Object.is(value, -0);
   if (typeof value === "string" || typeof value === "boolean" || value === null || value instanceof Uint8Array) return true;
-  if (typeof value !== "object") return false;
-  if (Array.isArray(value)) return value.every(survivesCodec);
+  if (typeof value !== "object" || depth > deepest) return false;
+  const survives = (part: unknown): boolean => survivesCodec(part, depth + 1);
+  if (Array.isArray(value)) return value.every(survives);
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype && Object.values(value).every(survivesCodec);
+  return prototype === Object.prototype && Object.values(value).every(survives);
 }
 
 function freeze(value: unknown): unknown {
@@ -51,17 +55,31 @@ function freeze(value: unknown): unknown {
   return value;
 }
 
-/** Bytes that a value takes, roughly: two for each character, eight for a number, and some for every object and name. */
+/**
+ * Bytes that a value takes, roughly: two for each character, eight for a number, and some for every object
+ * and name. An object that occurs twice, as in a circle, counts once.
+ */
 export function roughSize(value: unknown): number {
-  switch (typeof value) {
-    case "string":
-      return 16 + 2 * value.length;
-    case "object":
-      if (value === null) return 8;
-      if (ArrayBuffer.isView(value)) return value.byteLength;
-      if (Array.isArray(value)) return value.reduce<number>((sum, part) => sum + roughSize(part), 16);
-      return Object.entries(value).reduce((sum, [name, part]) => sum + 2 * name.length + roughSize(part), 32);
-    default:
-      return 8;
+  if (!isObject(value)) return sizeOfPart(value);
+  const objects = new Set([value]);
+  let size = 0;
+  // The objects inside join the set while it is gone through.
+  for (const object of objects) {
+    const isList = Array.isArray(object);
+    size += isList ? 16 : 32;
+    for (const [name, part] of isList ? object.entries() : Object.entries(object)) {
+      if (!isList) size += 2 * (name as string).length;
+      if (isObject(part)) objects.add(part);
+      else size += sizeOfPart(part);
+    }
   }
+  return size;
+}
+
+/** Whether a value has parts of its own to look at. */
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
+
+function sizeOfPart(value: unknown): number {
+  if (typeof value === "string") return 16 + 2 * value.length;
+  return ArrayBuffer.isView(value) ? value.byteLength : 8;
 }

@@ -15,7 +15,8 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
 /** Temporary files that a file storage has left in its folder. The mark of the process that has it open now is none. */
 export async function temporaryFiles(directory: string): Promise<string[]> {
   const entries = await readdir(join(directory, ".stowage"), { recursive: true, withFileTypes: true }).catch(() => []);
-  const files = entries.filter((entry) => entry.isFile() && !entry.parentPath.endsWith("locks")).map(({ name }) => name);
-  const owners = files.filter((name) => name.endsWith(".owner"));
-  return owners.length > 1 ? files : files.filter((name) => !owners.includes(name));
+  const files = entries.filter((entry) => entry.isFile() && !/[/]locks$/.test(entry.parentPath));
+  const isMark = (entry: (typeof files)[number]): boolean => entry.parentPath.endsWith("/owners");
+  const marks = files.filter(isMark);
+  return files.filter((entry) => marks.length > 1 || !isMark(entry)).map(({ name }) => name);
 }

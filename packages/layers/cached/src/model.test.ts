@@ -1,13 +1,19 @@
 import { stack } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { faulty } from "@stowage/testing";
-import { describeModel } from "@stowage/testing/contract";
+import { describeLinearizable, describeModel } from "@stowage/testing/contract";
 import { expect, test } from "vitest";
 import { cached } from "./cached.ts";
 
 describeModel("cached over a storage that fails", {
   create: ({ clock, seed }) => stack(memoryStorage({ clock }), faulty({ seed, clock, rate: 0.2 }), cached({ clock })),
   runs: 100,
+});
+
+describeLinearizable("cached over a storage that is late", {
+  create: ({ clock, seed }) =>
+    stack(memoryStorage({ clock }), faulty({ seed, clock, rate: 0.5, kinds: ["delays"] }), cached({ clock, missingTtl: 1_000 })),
+  runs: 200,
 });
 
 test("a write that begins while the caller of another one is told of its end is the one that counts", async () => {

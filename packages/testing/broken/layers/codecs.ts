@@ -35,7 +35,10 @@ export class PlainJson extends MappedStorage<unknown> {
 
 class RoundsNumbers extends PlainJson {
   protected override encode(value: unknown, key: string): Bytes {
-    return super.encode(typeof value === "number" ? Math.round(value) : value, key);
+    const rounded: unknown = JSON.parse(JSON.stringify(value), (_, part: unknown) =>
+      typeof part === "number" ? Math.round(part / 10) * 10 : part,
+    );
+    return super.encode(rounded, key);
   }
 }
 

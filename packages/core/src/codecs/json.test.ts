@@ -50,6 +50,7 @@ test("what JSON cannot hold is refused with its place and never changed in silen
     [new Map([[1, 2]]), "it is a Map"],
     [{ tags: new Set(["a"]) }, "at tags is a Set"],
     [{ bytes: Uint8Array.of(1, 2) }, "at bytes is a Uint8Array"],
+    [{ bytes: Buffer.from("ab") }, "at bytes is a Buffer"],
     [new Error("x"), "it is a Error"],
     [{ when: new Date(Number.NaN) }, "at when is an invalid date"],
     [nested(100_000), "it is nested too deeply"],
@@ -70,7 +71,17 @@ test("what JSON cannot hold is refused with its place and never changed in silen
 
 test("null, empty objects and objects that look like bytes are held", async () => {
   const values = json()(below());
-  for (const value of [null, {}, [], [null], { a: null, b: {} }, { "0": 1 }, "null", Object.create(null) as unknown]) {
+  for (const value of [
+    null,
+    {},
+    [],
+    [null],
+    { a: null, b: {} },
+    { "0": 1 },
+    { type: "Buffer", data: [1] },
+    "null",
+    Object.create(null) as unknown,
+  ]) {
     await values.put("key", value);
     expect(await values.get("key")).toEqual(value);
   }

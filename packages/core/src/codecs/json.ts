@@ -134,8 +134,9 @@ function give<V>(result: SchemaResult<V>, place: Place): V {
   throw new StorageError("corrupt", `The value that is stored does not fit the schema: ${describeIssues(result.issues)}.`, place);
 }
 
-/** Whether a value may hide in the text that JSON changed in silence: NaN becomes null, a Map {} and bytes {"0":1}. */
-const isSuspicious = (text: string): boolean => text.includes("null") || text.includes("{}") || text.includes('{"0":');
+/** Whether a value may hide in the text that JSON changed in silence: NaN becomes null, a Map {}, and bytes {"0":1} or what `Buffer` says. */
+const isSuspicious = (text: string): boolean =>
+  text.includes("null") || text.includes("{}") || text.includes('{"0":') || text.includes('{"type":"Buffer"');
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });

@@ -30,6 +30,7 @@ function inspect(value: unknown, path: string, above: Set<object>): string | und
 function inspectObject(value: object, path: string, at: string, above: Set<object>): string | undefined {
   if (above.has(value)) return `${at} an object that contains itself`;
   if (value instanceof Date && Number.isNaN(value.getTime())) return `${at} an invalid date`;
+  if (ArrayBuffer.isView(value)) return `${at} a ${value.constructor.name}`; // also a Buffer, which has a JSON form that does not come back
   if (hasToJson(value)) return undefined; // it says itself what it becomes; what that hides cannot be told from outside
   if (!isPlain(value)) return `${at} a ${value.constructor?.name ?? "special object"}`;
   above.add(value);

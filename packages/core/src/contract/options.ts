@@ -142,7 +142,7 @@ export function checkBatch<V>(operations: readonly Operation<V>[], options: Batc
 
 /** Whether options ask for a condition. */
 export function isConditional(options: { readonly ifMatch?: unknown; readonly ifNoneMatch?: unknown } | undefined): boolean {
-  return options !== undefined && (options.ifMatch !== undefined || options.ifNoneMatch !== undefined);
+  return options?.ifMatch !== undefined || options?.ifNoneMatch !== undefined;
 }
 
 /** Whether an entry with this `expiresAt` is gone. Nothing is served at or after its expiry. */

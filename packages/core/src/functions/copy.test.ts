@@ -173,6 +173,7 @@ test("no more entries than the concurrency are on their way at once", async () =
   expect(most).toBe(3);
   await expect(copy(from, to, { concurrency: 0 })).rejects.toMatchObject({ code: "invalid-option" });
   await expect(copy(from, to, { overwrite: "maybe" as never })).rejects.toMatchObject({ code: "invalid-option" });
+  await expect(copy(from, to, { drop: ["expires" as never] })).rejects.toMatchObject({ code: "invalid-option" });
 });
 
 test("the first failure ends it as it is", async () => {

@@ -80,6 +80,9 @@ function planOf(from: AnyStorage, to: AnyStorage, { overwrite = "always", drop =
     throw new StorageError("invalid-option", "copy needs bytes on both sides, or values on both.");
   }
   if (from.capabilities.list === "none") refuseAbility("list, which a copy needs", from, "list");
+  if (!drop.every((name) => name === "metadata" || name === "expiry")) {
+    throw new StorageError("invalid-option", 'drop takes "metadata" and "expiry".');
+  }
   const drops = new Set(lossesOf(from, to));
   for (const loss of drops) if (!drop.includes(loss)) refuseAbility(`the ${loss} of entries; name it in drop to copy without`, to, "put");
   const onlyNew = overwrite === "never";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { bytesOf, MapByteStorage, MapStorage, readText, TrackedSource } from "../../test/map-storage.ts";
+import { StorageError } from "../contract/storage-error.ts";
 import { scan } from "../functions/scan.ts";
 import { prefixed } from "./prefixed.ts";
 
@@ -74,6 +75,23 @@ test("a bad key fails alone in a batch, and cancels the source of a write", asyn
   const source = new TrackedSource(["a"]);
   await expect(files.write("", source.stream)).rejects.toMatchObject({ code: "invalid-key" });
   expect(source.isCancelled).toBe(true);
+});
+
+test("what fails in a batch is told under the position and the key that it was handed in with", async () => {
+  const inner = new MapByteStorage();
+  const put = inner.put.bind(inner);
+  inner.put = (key, value) => (key === "files/full" ? Promise.reject(new StorageError("full", "no room", { key })) : put(key, value));
+  const value = bytesOf("a");
+  const batch = prefixed("files/")(inner).batch([
+    { type: "put", key: "", value },
+    { type: "put", key: "good", value },
+    { type: "put", key: "full", value },
+  ]);
+  const failures = [
+    { index: 0, key: "" },
+    { index: 2, key: "full", error: { code: "full", key: "files/full" } },
+  ];
+  await expect(batch).rejects.toMatchObject({ code: "partial", failures });
 });
 
 test("keys of 200 bytes always fit, the longest do not, and the capabilities say so", async () => {

@@ -166,3 +166,17 @@ test("a stream passes the second hook, which can read again below", async () => 
   expect(await storage.read("none")).toBeUndefined();
   expect(storage.seen.length).toBe(2);
 });
+
+test("options of untyped callers that are null reject at the worst, and never throw", async () => {
+  const storage = watchedBytes(new MapByteStorage());
+  const none = null as never;
+  const calls = [
+    () => storage.put("k", bytesOf("a"), none),
+    () => storage.delete("k", none),
+    () => storage.write("k", new Blob(["b"]), none),
+    () => storage.batch([{ type: "delete", key: "k", options: none }], none),
+    () => storage.get("k", none),
+    () => storage.read("k", none),
+  ];
+  for (const call of calls) await call().catch((error: unknown) => expect(error).toBeInstanceOf(TypeError));
+});

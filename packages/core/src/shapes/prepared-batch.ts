@@ -34,9 +34,14 @@ export async function preparedBatch<V, I>(
   throw partial(
     "batch",
     name,
-    [...refused, ...failed.map((failure) => ({ ...failure, index: positions[failure.index] ?? failure.index }))],
+    [...refused, ...failed.map(({ index, error }) => failureAt(positions[index] ?? index, error, operations))],
     operations.length,
   );
+}
+
+/** A failure under the position and the key that the operation had when it was handed in. */
+function failureAt(index: number, error: unknown, operations: readonly Operation<unknown>[]): Failure {
+  return { index, key: operations[index]?.key ?? "", error };
 }
 
 /** What failed in a batch below; any other error than `partial` is about the whole batch. */

@@ -1,4 +1,5 @@
 import { createKeyv } from "keyv";
+import { LRUCache } from "lru-cache";
 import { createStorage } from "unstorage";
 import type { Driver } from "unstorage";
 import fsDriver from "unstorage/drivers/fs";
@@ -9,6 +10,19 @@ import type { Store } from "./calls.ts";
 export function keyvInMemory(): Store<Uint8Array> {
   const keyv = createKeyv(new Map());
   return { get: (key) => keyv.get(key), put: (key, value) => keyv.set(key, value) };
+}
+
+/** A cache that could forget, with room for so many. */
+export function lruCache(count: number): Store<Uint8Array> {
+  const cache = new LRUCache<string, Uint8Array>({ max: count });
+  return {
+    async get(key) {
+      return cache.get(key);
+    },
+    async put(key, value) {
+      cache.set(key, value);
+    },
+  };
 }
 
 export function unstorageInMemory(): Store<Uint8Array> {

@@ -1,4 +1,4 @@
-import { arch, cpus, platform, release, totalmem } from "node:os";
+import { arch, cpus, loadavg, platform, release, totalmem } from "node:os";
 
 /** One target: what was measured against what was promised. */
 export interface Check {
@@ -66,11 +66,11 @@ export class Report {
   }
 }
 
-/** Where the figures come from. */
+/** Where the figures come from, and how busy it was: figures of a busy machine are worth little. */
 export function machine(): string {
   const processors = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
-  return `${processors.length} × ${processors[0]?.model.trim() ?? "unknown"}, ${memory} GiB, ${platform()} ${release()} ${arch()}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`;
+  return `${processors.length} × ${processors[0]?.model.trim() ?? "unknown"}, ${memory} GiB, ${platform()} ${release()} ${arch()}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}, load ${figure(loadavg()[0]!)} at the start`;
 }
 
 /** A number with three digits that matter. */

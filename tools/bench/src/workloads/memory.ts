@@ -3,7 +3,7 @@ import type { Data, Store } from "../harness/calls.ts";
 import { getting, inserting, keysOf, putAll, putting } from "../harness/calls.ts";
 import type { Comparison, Contender } from "../harness/compare.ts";
 import { compare } from "../harness/compare.ts";
-import { keyvInMemory, unstorageInMemory } from "../harness/peers.ts";
+import { keyvInMemory, lruCache, unstorageInMemory } from "../harness/peers.ts";
 import { figure, perSecond } from "../harness/report.ts";
 import type { Bench, Workload } from "../harness/workload.ts";
 
@@ -22,24 +22,25 @@ const limit = "async function over Map (limit)";
 const sharing = "memory, share: true";
 const copying = "memory";
 
-const makers: Readonly<Record<string, () => Store<Uint8Array>>> = {
+const makers: Readonly<Record<string, (count: number) => Store<Uint8Array>>> = {
   [limit]: overMap,
   [sharing]: () => memoryStorage({ share: true }),
   [copying]: () => memoryStorage(),
+  "async function over lru-cache": lruCache,
   "keyv 6, createKeyv": keyvInMemory,
   "unstorage, memory": unstorageInMemory,
 };
 const names = Object.keys(makers);
-const peers = names.slice(3);
+const peers: readonly string[] = ["keyv 6, createKeyv", "unstorage, memory"];
 
 async function speed(bench: Bench, count: number): Promise<void> {
   const keys = keysOf(count);
   const data: Data<Uint8Array> = { keys, values: keys.map((_, index) => new Uint8Array(100).fill(index)) };
   const inserts = await compare(
-    contenders((name) => inserting(name, makers[name]!, data)),
+    contenders((name) => inserting(name, () => makers[name]!(count), data)),
     bench.quick,
   );
-  const stores = new Map(names.map((name) => [name, makers[name]!()]));
+  const stores = new Map(names.map((name) => [name, makers[name]!(count)]));
   for (const store of stores.values()) await putAll(store, data);
   const puts = await compare(
     contenders((name) => putting(name, stores.get(name)!, data)),

@@ -26,6 +26,17 @@ describe("mockStorage", () => {
     expect("read" in mock && mock.read).toBe(undefined);
   });
 
+  test("is made by its class as well as by its factory", async () => {
+    const files = new MockStorage();
+    const storage: ByteStorage = files;
+    await storage.write("key", new Blob(["hello"]));
+    files.expectPut("key");
+    expect(await storage.get("key")).toEqual(bytes("hello"));
+    const mock = new MockStorage<User>({ values: "any" });
+    mock.on("get", "user:1").returns(ada);
+    expect(await mock.get("user:1")).toEqual(ada);
+  });
+
   test("works under any test runner, because it loads none", async () => {
     const { readFile } = await import("node:fs/promises");
     const seen = new Set<string>();

@@ -62,22 +62,22 @@ export type CallFilter = string | ((call: RecordedCall) => boolean);
  */
 export function mockStorage(options?: MockOptions): Mock<Bytes> & ByteStorage;
 export function mockStorage<V>(options: MockValueOptions): Mock<V>;
-export function mockStorage<V>(options: MockOptions | MockValueOptions = {}): Mock<Bytes> | Mock<V> {
-  const { clock = new VirtualClock() } = options;
-  if (!("values" in options) || options.values === undefined) return new MockStorage<Bytes>(memoryStorage({ clock }), clock);
-  return new MockStorage(memoryStorage<V>({ values: "any", clock }), clock);
+export function mockStorage<V>(options?: MockOptions | MockValueOptions): Mock<Bytes> | Mock<V> {
+  return new MockStorage<V>(options);
 }
 
-/** The class of a mock, found by `findLayer(storage, MockStorage)`. */
-export class MockStorage<V> extends ScriptedStorage<V> implements Mock<V> {
+/** The class of a mock, found by `findLayer(storage, MockStorage)`; of bytes, unless it is made with `values: "any"`. */
+export class MockStorage<V = Bytes> extends ScriptedStorage<V> implements Mock<V> {
   readonly name = "mock";
   /** A mock is a storage in memory of its own, not a layer. */
   override readonly inner: readonly AnyStorage[] = [];
   declare readonly clock: VirtualClock;
   readonly #log = new CallLog();
 
-  constructor(memory: Storage<V>, clock: VirtualClock) {
-    super(memory, clock, "mock");
+  constructor(options: MockOptions | MockValueOptions = {}) {
+    const { clock = new VirtualClock() } = options;
+    const holdsBytes = !("values" in options) || options.values === undefined;
+    super(holdsBytes ? (memoryStorage({ clock }) as AnyStorage as Storage<V>) : memoryStorage<V>({ values: "any", clock }), clock, "mock");
   }
 
   get calls(): readonly RecordedCall[] {

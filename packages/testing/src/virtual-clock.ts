@@ -11,7 +11,7 @@ const wakeLimit = 100_000;
  *
  * ```ts
  * const clock = new VirtualClock();
- * const sessions = memoryStorage<string>({ clock });
+ * const sessions = memoryStorage<string>({ values: "any", clock });
  * await sessions.put("ada", "token", { ttl: 60_000 });
  * await clock.advance(60_000);
  * await sessions.get("ada"); // undefined

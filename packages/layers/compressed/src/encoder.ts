@@ -3,6 +3,7 @@ import type { Bytes } from "@stowage/core";
 import { blocksOf, inOrder } from "./blocks.ts";
 import type { PlainBlock } from "./blocks.ts";
 import { blockSize, checksumOf, makeBlockHeader, makeBlocksHeader, makePiece, makeTrailer } from "./format.ts";
+import { litter } from "./litter.ts";
 import type { Settings, Stats } from "./settings.ts";
 
 /** Makes stored values: one piece up to the size of a block, else blocks. */
@@ -83,6 +84,7 @@ export class Encoder {
     if (kept) release();
     const payload = asPlain(kept ? shrunk : bytes);
     const header = makeBlockHeader({ index, last, length: bytes.byteLength }, kept ? codec : "none", payload, codecs.checksum);
+    litter();
     this.#stats.encodedBlocks++;
     this.#stats.plainBytes += bytes.byteLength;
     this.#stats.storedBytes += header.byteLength + payload.byteLength;

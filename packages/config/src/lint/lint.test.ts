@@ -52,13 +52,13 @@ const cases: Record<FindingCode, { severity: "error" | "warning"; bad: () => Any
   "two-compressions": {
     severity: "warning",
     bad: () => [on(memoryStorage(), compressed(), compressed())],
-    better: ["memory", "compressed", "compressed"],
+    better: ["memory", "compressed"],
     good: () => [on(memoryStorage(), compressed(), json())],
   },
   "two-retries": {
     severity: "warning",
     bad: () => [on(memoryStorage(), retry(), retry()), on(memoryStorage(), retry(), borrowed(), readOnly(), retry())],
-    better: ["memory", "retry", "retry"],
+    better: ["memory", "retry"],
     good: () => [
       on(memoryStorage(), retry()),
       on(memoryStorage(), cached),

@@ -117,7 +117,10 @@ class Linter {
       severity: rule.severity,
       message: rule.message(upper.name, lower?.storage.name ?? ""),
       where: storages.map(({ name }) => name).join(" over "),
-      order: (path.order ??= betterOrder(path.parts())),
+      order:
+        "keepOne" in rule
+          ? betterOrder(path.parts().filter(({ storage }) => storage !== upper))
+          : (path.order ??= betterOrder(path.parts())),
       storages,
     });
   }

@@ -24,6 +24,8 @@ export interface PairRule {
   readonly severity: "error" | "warning";
   readonly upper: Trait;
   readonly lower: Trait;
+  /** One is enough: the better order is without the upper one. */
+  readonly keepOne?: boolean;
   /** Whether there is nothing wrong after all; `above` is what all that stands above the lower one does. */
   readonly unless?: (upper: Part, lower: Part, above: ReadonlySet<Trait>) => boolean;
   readonly message: (upper: string, lower: string) => string;
@@ -75,6 +77,7 @@ export const pairRules: readonly PairRule[] = [
     severity: "warning",
     upper: "compresses",
     lower: "compresses",
+    keepOne: true,
     message: (upper, lower) => `"${upper}" over "${lower}" compresses twice, which costs time and saves nothing; keep one.`,
   },
   {
@@ -82,6 +85,7 @@ export const pairRules: readonly PairRule[] = [
     severity: "warning",
     upper: "retries",
     lower: "retries",
+    keepOne: true,
     message: (upper, lower) => `"${upper}" over "${lower}" multiplies the attempts of each call and its longest time; keep one.`,
   },
   ...transforms.map((lower): PairRule => ({

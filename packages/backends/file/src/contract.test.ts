@@ -11,7 +11,6 @@ const kinds: Omit<FileOptions, "directory">[] = [
   { layout: "encoded", durability: "power" },
   { layout: "encoded", durability: "process" },
   { layout: "tree", durability: "process", io: "pool" },
-  { layout: "encoded", durability: "power", io: "pool" },
 ];
 
 for (const options of kinds) {

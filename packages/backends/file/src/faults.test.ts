@@ -81,7 +81,7 @@ async function forEveryCall(
   when: "before" | "after" = "before",
 ): Promise<{ readonly failed: number; readonly kept: number }> {
   const directory = await freshFolder();
-  const check = open(directory, kind);
+  const check = open(directory, { layout: kind.layout });
   let failed = 0;
   let kept = 0;
   for (let n = 1; ; n++) {
@@ -112,14 +112,14 @@ async function forEveryCall(
     await storage.close();
     expect(fileSystem.open.size, `open files, ${where}`).toBe(0);
     expect(fileSystem.locks, `open locks, ${where}`).toBe(0);
-    await expectNoDrafts(directory, kind, where);
+    await expectNoDrafts(directory, where);
     if (call === undefined) return { failed, kept };
   }
 }
 
 /** The next one who opens the folder sweeps it. */
-async function expectNoDrafts(directory: string, kind: Kind, where: string): Promise<void> {
-  const next = fileStorage({ directory, ...kind });
+async function expectNoDrafts(directory: string, where: string): Promise<void> {
+  const next = fileStorage({ directory, durability: "process" });
   await next.has("anything");
   await next.close();
   expect(await draftsIn(directory), `drafts, ${where}`).toEqual([]);

@@ -6,9 +6,12 @@ export const smallSize: number = 16 * 1024;
 /** Milliseconds that one turn of the event loop may go on with direct calls, and that one such call may take. */
 const patience = 1;
 
-/** Milliseconds on the thread pool after a slow direct call: at first, and at most when it is slow again right after. */
-const firstRetreat = 10;
+/** Milliseconds on the thread pool after a slow direct call: at first, and at most, after it was slow again and again. */
+const firstRetreat = 2;
 const longestRetreat = 5_000;
+
+/** How much longer each retreat is than the one before. */
+const growth = 4;
 
 /** Direct calls without a slow one that end the trouble: a cold disk is slow again at once, a busy machine is not. */
 const quickAgain = 64;
@@ -90,11 +93,12 @@ export class Governor {
   #timed(calls: FileCalls): FileCalls {
     const timed: Record<string, (...args: unknown[]) => unknown> = {};
     for (const [name, call] of Object.entries(calls) as [string, (...args: unknown[]) => unknown][]) {
-      timed[name] = (...args) => {
+      // No call has more arguments than these.
+      timed[name] = (a, b, c, d, e) => {
         const start = performance.now();
         this.#callsSince++;
         try {
-          return call(...args);
+          return call(a, b, c, d, e);
         } finally {
           const end = performance.now();
           if (end - start > patience) this.#slow(end);
@@ -104,9 +108,9 @@ export class Governor {
     return timed as unknown as FileCalls;
   }
 
-  /** Retreats twice as long as last time when it is slow again right after that, else briefly. */
+  /** Retreats for longer than last time when it is slow again right after that, else briefly. */
   #slow(now: number): void {
-    this.#retreat = this.#callsSince < quickAgain ? Math.min(this.#retreat * 2, longestRetreat) : firstRetreat;
+    this.#retreat = this.#callsSince < quickAgain ? Math.min(this.#retreat * growth, longestRetreat) : firstRetreat;
     this.#poolUntil = now + this.#retreat;
     this.#callsSince = 0;
   }

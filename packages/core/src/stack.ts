@@ -1,4 +1,6 @@
 import type { AnyStorage, ByteStorage } from "./contract/contract.ts";
+import { kindOf } from "./contract/kind-of.ts";
+import { StorageError } from "./contract/storage-error.ts";
 import type { AnyLayer, Contract } from "./shapes/layer.ts";
 
 /** Any layer at all. */
@@ -54,13 +56,30 @@ type Top<S extends AnyStorage, L extends readonly unknown[]> = L extends readonl
 
 /**
  * A backend with layers on it, listed from the backend up. A layer that cannot stand where it is put does not compile,
- * and the message says why.
+ * and the message says why; where nobody compiles, it is refused when the stack is made.
  *
  * ```ts
  * const users = stack(memoryStorage(), retry(), compressed(), json<User>());
  * ```
+ *
+ * @throws StorageError `invalid-option`
  */
 export function stack<S extends AnyStorage, const L extends readonly unknown[]>(backend: S, ...layers: Fitted<S, L>): Top<S, L>;
 export function stack(backend: AnyStorage, ...layers: readonly LayerFunction[]): AnyStorage {
-  return layers.reduce((inner, layer) => layer(inner as never), backend);
+  if (!isStorage(backend)) throw refused(`stack begins with a storage, got ${kindOf(backend)}.`);
+  return layers.reduce((inner, layer, index) => {
+    const place = `Layer ${index + 1} of the stack`;
+    if (typeof layer !== "function") throw refused(`${place} is not a layer but ${kindOf(layer)}.`);
+    const storage: unknown = layer(inner as never);
+    if (isStorage(storage)) return storage;
+    throw refused(typeof storage === "function" ? `${place} makes a layer: call it.` : `${place} gives no storage but ${kindOf(storage)}.`);
+  }, backend);
+}
+
+function isStorage(value: unknown): value is AnyStorage {
+  return typeof value === "object" && value !== null && "getEntry" in value && typeof value.getEntry === "function";
+}
+
+function refused(message: string): StorageError {
+  return new StorageError("invalid-option", message);
 }

@@ -3,6 +3,7 @@ import type { Bytes, ByteStorage, Details, OperationName } from "../contract/con
 import { headerOf, missingLayer } from "../contract/format.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import type { Codec } from "../shapes/layer.ts";
+import { checkHoldsBytes } from "../shapes/holds-bytes.ts";
 import { MappedStorage } from "../shapes/mapped-storage.ts";
 import { whyNotJson } from "./not-json.ts";
 import type { SchemaInput, SchemaOutput, SchemaResult, StandardSchema } from "./standard-schema.ts";
@@ -48,6 +49,7 @@ export class JsonStorage<V> extends MappedStorage<V> {
 
   constructor(inner: ByteStorage, schema?: StandardSchema<unknown, V>, { clock }: CodecOptions = {}) {
     super(inner, clock);
+    checkHoldsBytes(inner, "json stands on bytes: one codec is enough, above all layers of bytes.");
     if (schema !== undefined && typeof schema?.["~standard"]?.validate !== "function") {
       throw new StorageError("invalid-option", "json takes a schema that follows Standard Schema, version 1.", { storage: "json" });
     }

@@ -2,6 +2,7 @@ import type { Bytes, ByteStorage, OperationName } from "../contract/contract.ts"
 import { headerOf, missingLayer } from "../contract/format.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import type { Codec } from "../shapes/layer.ts";
+import { checkHoldsBytes } from "../shapes/holds-bytes.ts";
 import { MappedStorage } from "../shapes/mapped-storage.ts";
 import type { CodecOptions } from "./json.ts";
 
@@ -19,6 +20,7 @@ export class TextStorage extends MappedStorage<string> {
 
   constructor(inner: ByteStorage, { clock }: CodecOptions = {}) {
     super(inner, clock);
+    checkHoldsBytes(inner, "text stands on bytes: one codec is enough, above all layers of bytes.");
   }
 
   protected override encode(value: string, key: string, operation: OperationName): Bytes {

@@ -19,6 +19,7 @@ import type {
 import { checkBatch, checkReadOptions, refuseAbility, withExpiry } from "../contract/options.ts";
 import { forEachConcurrently } from "../functions/concurrently.ts";
 import { ForwardingStorage } from "./forwarding-storage.ts";
+import { checkHoldsBytes } from "./holds-bytes.ts";
 import { preparedBatch } from "./prepared-batch.ts";
 import { rejecting, writing } from "./rejecting.ts";
 import { InnerValue } from "./stored-value.ts";
@@ -47,6 +48,7 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
 
   constructor(below: ByteStorage, clock?: Clock) {
     super(below, clock);
+    checkHoldsBytes(below, "This layer works on bytes: put it below the codec.");
     this.#reads = new TransformedReads<L>({
       below,
       frontSize: () => this.frontSize,

@@ -57,13 +57,40 @@ export class Lifecycle {
       if (this.#abandoned) this.check(operation);
       return await work();
     } finally {
-      if (--this.#running === 0) this.#idle?.();
+      this.#ended();
+    }
+  }
+
+  /** Counts a call of a layer as running until it has settled. A layer has nothing to open. */
+  during<T>(operation: string, call: () => Promise<T>): Promise<T> {
+    try {
+      this.check(operation);
+      const running = call();
+      this.#running++;
+      return running.then(this.#passOn, this.#failOn) as Promise<T>;
+    } catch (error) {
+      return Promise.reject(error as Error);
     }
   }
 
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
   }
+
+  #ended(): void {
+    if (--this.#running === 0) this.#idle?.();
+  }
+
+  // Made once, so that a call that is counted costs no closures.
+  readonly #passOn = <T>(result: T): T => {
+    this.#ended();
+    return result;
+  };
+
+  readonly #failOn = (error: unknown): never => {
+    this.#ended();
+    throw error;
+  };
 
   #open(): Promise<void> {
     return (this.#opening ??= this.#options.open!().then(
@@ -100,4 +127,15 @@ export class Lifecycle {
     await Promise.race([idle, clock.sleep(closeTimeout, stop.signal).catch(() => {})]);
     stop.abort();
   }
+}
+
+/** The lifecycle of a layer that still has work to do on a call before it is below, or after: `close` waits for it, then closes what is below. */
+export function layerLifecycle(layer: { readonly name: string }, below: { close(): Promise<void> }, clock: Clock): Lifecycle {
+  return new Lifecycle({
+    get name() {
+      return layer.name; // not there yet when the layer is made
+    },
+    clock,
+    release: () => below.close(),
+  });
 }

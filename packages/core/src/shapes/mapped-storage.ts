@@ -1,5 +1,7 @@
 import type { Clock } from "../contract/clock.ts";
-import { systemClock } from "../contract/clock.ts";
+import { clockOf } from "../contract/clock.ts";
+import type { Lifecycle } from "../backend/lifecycle.ts";
+import { layerLifecycle } from "../backend/lifecycle.ts";
 import type {
   AnyStorage,
   BatchOptions,
@@ -31,11 +33,15 @@ export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
   readonly inner: readonly AnyStorage[];
   protected readonly below: Storage<I>;
   protected readonly clock: Clock;
+  /** A codec may take its time, so `close` waits for calls that are not below yet, or not any more. */
+  readonly #lifecycle: Lifecycle;
 
-  constructor(below: Storage<I>, clock: Clock = systemClock) {
+  /** @param clock for `ttl`; that of the storage below unless told otherwise */
+  constructor(below: Storage<I>, clock: Clock = clockOf(below)) {
     this.below = below;
     this.inner = [below];
     this.clock = clock;
+    this.#lifecycle = layerLifecycle(this, below, clock);
   }
 
   /** Throws `invalid-value` where the value has no encoded form. `operation` is for that error. */
@@ -49,60 +55,72 @@ export abstract class MappedStorage<V, I = Bytes> implements Storage<V> {
     return { ...capabilities, conditions: conditions.filter((condition) => condition !== "stream"), streams: "none" };
   }
 
-  async get(key: string, options?: CallOptions): Promise<V | undefined> {
+  get(key: string, options?: CallOptions): Promise<V | undefined> {
+    return this.#lifecycle.during("get", () => this.#get(key, options));
+  }
+
+  async #get(key: string, options: CallOptions | undefined): Promise<V | undefined> {
     const value = await this.below.get(key, options);
     if (value === undefined) return undefined;
     const decoded = this.decode(value, key, "get");
     return decoded instanceof Promise ? untilAborted(decoded, options?.signal) : decoded; // a synchronous codec costs no step more
   }
 
-  async getEntry(key: string, options?: CallOptions): Promise<Entry<V> | undefined> {
-    return await this.#decodeEntry(await this.below.getEntry(key, options), "getEntry", options);
+  getEntry(key: string, options?: CallOptions): Promise<Entry<V> | undefined> {
+    return this.#lifecycle.during("getEntry", async () => this.#decodeEntry(await this.below.getEntry(key, options), "getEntry", options));
   }
 
-  async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
-    const entries = await this.below.getEntries(keys, options);
-    return await Promise.all(entries.map((entry) => this.#decodeEntry(entry, "getEntries", options)));
+  getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
+    return this.#lifecycle.during("getEntries", async () => {
+      const entries = await this.below.getEntries(keys, options);
+      return await Promise.all(entries.map((entry) => this.#decodeEntry(entry, "getEntries", options)));
+    });
   }
 
   head(key: string, options?: CallOptions): Promise<EntryInfo | undefined> {
-    return this.below.head(key, options);
+    return this.#lifecycle.during("head", () => this.below.head(key, options));
   }
 
   has(key: string, options?: CallOptions): Promise<boolean> {
-    return this.below.has(key, options);
+    return this.#lifecycle.during("has", () => this.below.has(key, options));
   }
 
   list(options?: ListOptions): Promise<Page> {
-    return this.below.list(options);
+    return this.#lifecycle.during("list", () => this.below.list(options));
   }
 
-  async put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
+  put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
+    return this.#lifecycle.during("put", () => this.#put(key, value, options));
+  }
+
+  async #put(key: string, value: V, options: PutOptions | undefined): Promise<EntryInfo> {
     const settled = withExpiry(options, this.clock, this, "put");
     const encoded = this.encode(value, key, "put");
     return this.below.put(key, encoded instanceof Promise ? await untilAborted(encoded, options?.signal) : encoded, settled);
   }
 
   delete(key: string, options?: DeleteOptions): Promise<void> {
-    return this.below.delete(key, options);
+    return this.#lifecycle.during("delete", () => this.below.delete(key, options));
   }
 
-  async batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
-    const settled = withExpiries(operations, this.clock, this);
-    const encode = (operation: Operation<V>): Operation<I> | Promise<Operation<I>> => this.#encodeOperation(operation, options);
-    await preparedBatch(this.name, settled, options, encode, (encoded) => this.below.batch(encoded, options));
+  batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
+    return this.#lifecycle.during("batch", async () => {
+      const settled = withExpiries(operations, this.clock, this);
+      const encode = (operation: Operation<V>): Operation<I> | Promise<Operation<I>> => this.#encodeOperation(operation, options);
+      await preparedBatch(this.name, settled, options, encode, (encoded) => this.below.batch(encoded, options));
+    });
   }
 
   clear(options?: ClearOptions): Promise<void> {
-    return this.below.clear(options);
+    return this.#lifecycle.during("clear", () => this.below.clear(options));
   }
 
   flush(options?: CallOptions): Promise<void> {
-    return this.below.flush(options);
+    return this.#lifecycle.during("flush", () => this.below.flush(options));
   }
 
   close(): Promise<void> {
-    return this.below.close();
+    return this.#lifecycle.close();
   }
 
   details(): Details {

@@ -1,3 +1,5 @@
+import type { Lifecycle } from "../backend/lifecycle.ts";
+import { layerLifecycle } from "../backend/lifecycle.ts";
 import { checkBytes } from "../contract/bytes.ts";
 import { checkSource, whenAborted } from "../contract/sources.ts";
 import type { Clock } from "../contract/clock.ts";
@@ -7,6 +9,8 @@ import type {
   Bytes,
   ByteStorage,
   CallOptions,
+  ClearOptions,
+  DeleteOptions,
   Entry,
   EntryInfo,
   ListOptions,
@@ -21,7 +25,7 @@ import { forEachConcurrently } from "../functions/concurrently.ts";
 import { ForwardingStorage } from "./forwarding-storage.ts";
 import { checkHoldsBytes } from "./holds-bytes.ts";
 import { preparedBatch } from "./prepared-batch.ts";
-import { rejecting, writing } from "./rejecting.ts";
+import { writing } from "./rejecting.ts";
 import { InnerValue } from "./stored-value.ts";
 import type { StoredValue } from "./stored-value.ts";
 import { restarts, TransformedReads } from "./transformed-reads.ts";
@@ -45,10 +49,13 @@ const concurrency = 16;
  */
 export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> extends ForwardingStorage<Bytes> implements ByteStorage {
   readonly #reads: TransformedReads<L>;
+  /** A hook may take its time, so `close` waits for calls that are not below yet, or not any more. */
+  readonly #lifecycle: Lifecycle;
 
   constructor(below: ByteStorage, clock?: Clock) {
     super(below, clock);
     checkHoldsBytes(below, "This layer works on bytes: put it below the codec.");
+    this.#lifecycle = layerLifecycle(this, below, this.clock);
     this.#reads = new TransformedReads<L>({
       below,
       frontSize: () => this.frontSize,
@@ -110,21 +117,31 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   }
 
   override get(key: string, options?: CallOptions): Promise<Bytes | undefined> {
-    return this.below
-      .get(key, options)
-      .then((stored) => (stored === undefined ? undefined : promptly(this.decode(stored, key, options), options?.signal)));
+    return this.#lifecycle.during("get", () =>
+      this.below
+        .get(key, options)
+        .then((stored) => (stored === undefined ? undefined : promptly(this.decode(stored, key, options), options?.signal))),
+    );
   }
 
   override getEntry(key: string, options?: CallOptions): Promise<Entry<Bytes> | undefined> {
-    return this.below.getEntry(key, options).then((entry) => entry && this.#decodeEntry(entry, options));
+    return this.#lifecycle.during("getEntry", () =>
+      this.below.getEntry(key, options).then((entry) => entry && this.#decodeEntry(entry, options)),
+    );
   }
 
-  override async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<Bytes> | undefined)[]> {
-    const entries = await this.below.getEntries(keys, options);
-    return await Promise.all(entries.map(async (entry) => entry && (await this.#decodeEntry(entry, options))));
+  override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<Bytes> | undefined)[]> {
+    return this.#lifecycle.during("getEntries", async () => {
+      const entries = await this.below.getEntries(keys, options);
+      return await Promise.all(entries.map(async (entry) => entry && (await this.#decodeEntry(entry, options))));
+    });
   }
 
-  override async head(key: string, options?: CallOptions): Promise<EntryInfo | undefined> {
+  override head(key: string, options?: CallOptions): Promise<EntryInfo | undefined> {
+    return this.#lifecycle.during("head", () => this.#head(key, options));
+  }
+
+  async #head(key: string, options: CallOptions | undefined): Promise<EntryInfo | undefined> {
     for (let attempt = 0; ; attempt++) {
       const info = await this.below.head(key, options);
       if (info === undefined) return undefined;
@@ -140,15 +157,19 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   }
 
   override has(key: string, options?: CallOptions): Promise<boolean> {
-    return this.hides ? this.head(key, options).then((info) => info !== undefined) : this.below.has(key, options);
+    return this.#lifecycle.during("has", () =>
+      this.hides ? this.#head(key, options).then((info) => info !== undefined) : this.below.has(key, options),
+    );
   }
 
   override list(options?: ListOptions): Promise<Page> {
-    return this.below.list(options).then((page) => (options?.info === true ? this.#describe(page, options) : withoutSizes(page)));
+    return this.#lifecycle.during("list", () =>
+      this.below.list(options).then((page) => (options?.info === true ? this.#describe(page, options) : withoutSizes(page))),
+    );
   }
 
   override put(key: string, value: Uint8Array, options?: PutOptions): Promise<EntryInfo> {
-    return rejecting(() => {
+    return this.#lifecycle.during("put", () => {
       checkBytes(value, "put", this.name, key);
       const settled = withExpiry(options, this.clock, this, "put");
       settled?.signal?.throwIfAborted();
@@ -158,7 +179,15 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
     });
   }
 
-  override async batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
+  override delete(key: string, options?: DeleteOptions): Promise<void> {
+    return this.#lifecycle.during("delete", () => this.below.delete(key, options));
+  }
+
+  override batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
+    return this.#lifecycle.during("batch", () => this.#batch(operations, options));
+  }
+
+  async #batch(operations: readonly Operation<Bytes>[], options: BatchOptions | undefined): Promise<void> {
     options?.signal?.throwIfAborted();
     checkBatch(operations, options, this);
     const encode = async (operation: Operation<Bytes>): Promise<Operation<Bytes>> => {
@@ -172,8 +201,12 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
     await preparedBatch(this.name, operations, options, encode, (encoded) => this.below.batch(encoded, options));
   }
 
+  override clear(options?: ClearOptions): Promise<void> {
+    return this.#lifecycle.during("clear", () => this.below.clear(options));
+  }
+
   override read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
-    return rejecting(() => {
+    return this.#lifecycle.during("read", () => {
       checkReadOptions(options, this);
       if (this.capabilities.streams === "none") refuseAbility("read", this, "read");
       return this.#reads.read(key, options);
@@ -182,6 +215,7 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
 
   override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
     return writing(source, () => {
+      this.#lifecycle.check("write");
       checkSource(source, this.name, key);
       const settled = withExpiry(options ?? {}, this.clock, this, "write");
       if (this.capabilities.streams === "none") refuseAbility("write", this, "write");
@@ -189,8 +223,18 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
       const encode = (chunks: AsyncIterable<Uint8Array>): AsyncIterable<Bytes> => this.encodeStream(chunks, key, settled);
       const encoded = encodedSource(source, encode, { size, signal, storage: this.name, key });
       const inner = { ...this.innerOptions(settled), size: size === undefined ? undefined : this.storedSize(size) };
-      return this.belowBytes.write(key, encoded.source, inner).then((info) => this.written(info, encoded.size(), settled));
+      return this.#lifecycle.during("write", () =>
+        this.belowBytes.write(key, encoded.source, inner).then((info) => this.written(info, encoded.size(), settled)),
+      );
     });
+  }
+
+  override flush(options?: CallOptions): Promise<void> {
+    return this.#lifecycle.during("flush", () => this.below.flush(options));
+  }
+
+  override close(): Promise<void> {
+    return this.#lifecycle.close();
   }
 
   #store(key: string, stored: Bytes, size: number, options: PutOptions | undefined): Promise<EntryInfo> {
@@ -213,7 +257,7 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
         found[index] = await this.info(entry, value);
       } catch (error) {
         if (!value.moved) throw error;
-        found[index] = await this.head(entry.key, options);
+        found[index] = await this.#head(entry.key, options);
       } finally {
         value.close();
       }

@@ -14,6 +14,7 @@ export class Disk {
   readonly governor: Governor;
   readonly descriptors: Descriptors;
   readonly clock: Clock;
+  readonly platform: NodeJS.Platform;
   /** The folder of the storage, absolute and free of links; known once it is open. */
   top = "";
   /** The device that it is on. */
@@ -23,6 +24,7 @@ export class Disk {
 
   constructor(fileSystem: FileSystem, layout: Layout, io: "auto" | "pool", clock: Clock) {
     this.fileSystem = fileSystem;
+    this.platform = fileSystem.platform ?? process.platform;
     this.layout = layout;
     this.clock = clock;
     this.governor = new Governor(fileSystem, io);

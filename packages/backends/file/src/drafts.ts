@@ -215,4 +215,13 @@ async function closeQuietly(calls: FileCalls, fd: number): Promise<void> {
   }
 }
 
-const noStat: FileStat = { dev: 0n, ino: 0n, size: 0n, mtimeNs: 0n, birthtimeNs: 0n, isFile: () => false, isDirectory: () => false };
+const noStat: FileStat = {
+  dev: 0n,
+  mode: 0n,
+  ino: 0n,
+  size: 0n,
+  mtimeNs: 0n,
+  birthtimeNs: 0n,
+  isFile: () => false,
+  isDirectory: () => false,
+};

@@ -45,7 +45,7 @@ import { nodeFileSystem } from "./file-system.ts";
 import { encodedLayout } from "./layouts/encoded.ts";
 import { treeLayout } from "./layouts/tree.ts";
 import { Lister } from "./listing/lister.ts";
-import { openFolder } from "./opening.ts";
+import { openFolder, withSlashes } from "./opening.ts";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
@@ -93,7 +93,7 @@ class FileStorage extends BaseByteStorage {
     checkChoice("io", io, ["auto", "pool"]);
     this.#directory = directoryOf(options.directory);
     this.#options = { layout, durability, io };
-    this.#disk = new Disk(fileSystem, layout === "tree" ? treeLayout() : encodedLayout, io, clock);
+    this.#disk = new Disk(fileSystem, layout === "tree" ? treeLayout(fileSystem.platform) : encodedLayout, io, clock);
     this.#reader = new Reader(this.#disk);
     this.#lister = new Lister(this.#disk);
     this.capabilities = {
@@ -257,8 +257,8 @@ const openSource = (source: ByteSource): ReadableStream<Bytes> | AsyncIterable<B
   typeof source === "function" ? source() : source instanceof Blob ? source.stream() : source;
 
 function directoryOf(directory: unknown): string {
-  if (directory instanceof URL && directory.protocol === "file:") return fileURLToPath(directory);
-  if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return resolve(directory);
+  if (directory instanceof URL && directory.protocol === "file:") return withSlashes(fileURLToPath(directory));
+  if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return withSlashes(resolve(directory));
   throw new StorageError("invalid-option", "directory must be the path of a folder, or a file: URL.", { storage: storageName });
 }
 

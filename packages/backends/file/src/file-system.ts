@@ -7,6 +7,8 @@ export type Answer<T> = T | Promise<T>;
 export interface FileStat {
   readonly dev: bigint;
   readonly ino: bigint;
+  /** Kind and permissions. */
+  readonly mode: bigint;
   readonly size: bigint;
   readonly mtimeNs: bigint;
   readonly birthtimeNs: bigint;
@@ -41,6 +43,7 @@ export interface FileCalls {
   /** About the path itself, not what a link there points to; `undefined` where nothing is. */
   lstat(path: string): Answer<FileStat | undefined>;
   utimes(path: string, seconds: number): Answer<void>;
+  chmod(path: string, mode: number): Answer<void>;
   rename(from: string, to: string): Answer<void>;
   link(existing: string, path: string): Answer<void>;
   unlink(path: string): Answer<void>;
@@ -60,6 +63,8 @@ export interface FileLock {
 
 /** The port through which the storage reaches the disk. Tests put a failing one, or a simulated disk, in its place. */
 export interface FileSystem {
+  /** Whose rules about names and open files hold. @default that of the process */
+  readonly platform?: NodeJS.Platform | undefined;
   /** Calls that answer at once and block the thread. */
   readonly direct: FileCalls;
   /** The same calls on the thread pool. */
@@ -87,6 +92,7 @@ const direct: FileCalls = {
     }
   },
   utimes: (path, seconds) => fs.utimesSync(path, seconds, seconds),
+  chmod: fs.chmodSync,
   rename: fs.renameSync,
   link: fs.linkSync,
   unlink: fs.unlinkSync,
@@ -114,6 +120,7 @@ const pool: FileCalls = {
   lstat: (path) =>
     new Promise<FileStat | undefined>((resolve, reject) => fs.lstat(path, { bigint: true }, settle(resolve, reject))).catch(orMissing),
   utimes: (path, seconds) => new Promise((resolve, reject) => fs.utimes(path, seconds, seconds, done(resolve, reject))),
+  chmod: (path, mode) => new Promise((resolve, reject) => fs.chmod(path, mode, done(resolve, reject))),
   rename: (from, to) => new Promise((resolve, reject) => fs.rename(from, to, done(resolve, reject))),
   link: (existing, path) => new Promise((resolve, reject) => fs.link(existing, path, done(resolve, reject))),
   unlink: (path) => new Promise((resolve, reject) => fs.unlink(path, done(resolve, reject))),

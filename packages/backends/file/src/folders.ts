@@ -1,6 +1,6 @@
 import type { Disk } from "./disk.ts";
 import { systemCode } from "./errors.ts";
-import type { FileCalls } from "./file-system.ts";
+import type { Answer, FileCalls } from "./file-system.ts";
 
 /** The folder that an absolute path is in. */
 export const parentOf = (path: string): string => path.slice(0, path.lastIndexOf("/")) || "/";
@@ -11,7 +11,7 @@ export async function makeFolders(disk: Disk, calls: FileCalls, folder: string):
     await calls.mkdir(folder);
   } catch (error) {
     const code = systemCode(error);
-    if (code === "EEXIST") return;
+    if (code === "EEXIST" || code === "ENOTDIR") return; // what is there instead of a folder is found by whoever goes on
     if (code !== "ENOENT" || parentOf(folder) === disk.top) throw error;
     await makeFolders(disk, calls, parentOf(folder));
     await makeFolders(disk, calls, folder);
@@ -43,4 +43,24 @@ export async function removeHollowFolder(disk: Disk, calls: FileCalls, folder: s
     if (code !== "ENOENT" && code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
   }
   return true;
+}
+
+/** What Windows says of a file that another program has open at the moment. */
+const inUse = new Set(["EPERM", "EACCES", "EBUSY"]);
+
+/** Waits, in milliseconds, for another program on Windows to let go of a file: two seconds in all. */
+const waits = [5, 10, 20, 40, 75, 150, 300, 600, 800];
+
+/** Runs a call again where it failed only because somebody has the file open, which is a matter of Windows alone. */
+export async function patiently(disk: Disk, call: () => Answer<void>): Promise<void> {
+  if (disk.platform !== "win32") return await call();
+  for (const wait of waits) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!inUse.has(systemCode(error) ?? "")) throw error;
+      await disk.clock.sleep(wait);
+    }
+  }
+  return await call();
 }

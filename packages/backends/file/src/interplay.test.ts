@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { FileOptions } from "./file-storage.ts";
 import { fileStorage } from "./file-storage.ts";
 import { nodeFileSystem } from "./file-system.ts";
+import { Locks } from "./locks.ts";
 import { bytes, draftsIn, freshFolder, open, textUnder } from "./testing/folders.ts";
 import { ObservedFileSystem, systemError } from "./testing/observed-file-system.ts";
 
@@ -118,6 +119,71 @@ describe("a change that another storage makes in the midst of one", () => {
 
   test.each(Object.keys(cases))("%s come out as one after the other also when both storages are new", async (name) => {
     await interrupt(cases[name]!, false, "process");
+  });
+});
+
+describe("a key above and a key below", () => {
+  test("never both get a value, wherever their writers meet", async () => {
+    for (const [mine, theirs] of [
+      ["a", "a/b"],
+      ["a/b", "a"],
+      ["a/b/c", "a/b"],
+    ] as const) {
+      for (let n = 1; ; n++) {
+        const directory = await freshFolder();
+        const fileSystem = new ObservedFileSystem();
+        const [one, two] = [open(directory, { io: "pool", fileSystem }), open(directory)];
+        await one.put("warm", bytes("warm"));
+        let count = 0;
+        let other: Promise<string> | undefined;
+        const interfere = async (go: () => unknown): Promise<unknown> => {
+          if (++count === n) {
+            other = refusedKeyOf(two.put(theirs, bytes("theirs")));
+            await endsSoon(other);
+          }
+          return await go();
+        };
+        fileSystem.interfere = ({ direct }, go) => (direct ? go() : interfere(go));
+        const results = [await refusedKeyOf(one.put(mine, bytes("mine"))), await (other ?? refusedKeyOf(two.put(theirs, bytes("theirs"))))];
+        expect(results.toSorted(), `${mine} and ${theirs}, in call ${n}`).toEqual(["done", "invalid-key"]);
+        const winner = results[0] === "done" ? mine : theirs;
+        expect((await two.list()).entries).toEqual([{ key: winner }, { key: "warm" }]);
+        await Promise.all([one.close(), two.close()]);
+        if (other === undefined) break;
+      }
+    }
+  });
+});
+
+/** How a put ended. */
+const refusedKeyOf = (call: Promise<unknown>): Promise<string> =>
+  call.then(
+    () => "done",
+    (error: unknown) => (error as StorageError).code,
+  );
+
+describe("a lock that another process holds", () => {
+  test("is waited for, until the wait is aborted or has lasted long enough", async () => {
+    const folder = await freshFolder();
+    const other = new Locks(nodeFileSystem, folder);
+    const mine = new Locks(nodeFileSystem, folder, 30);
+    await other.acquire(3, true, undefined);
+    await expect(mine.acquire(3, true, undefined)).rejects.toMatchObject({ code: "unavailable", retryable: true });
+    const stop = new AbortController();
+    const waiting = mine.acquire(3, true, stop.signal);
+    stop.abort(new Error("enough"));
+    await expect(waiting).rejects.toThrow("enough");
+    await mine.acquire(4, true, undefined);
+    const next = mine.acquire(3, true, undefined);
+    other.release(3);
+    await next;
+    const queued = mine.acquire(3, false, undefined);
+    mine.release(3);
+    await queued;
+    mine.release(3);
+    expect(mine.acquire(3, false, undefined)).toBeUndefined();
+    mine.close();
+    other.close();
   });
 });
 

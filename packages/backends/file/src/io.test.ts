@@ -209,6 +209,24 @@ describe("errors of the system", () => {
     expect(await storage.get("key")).toBeUndefined();
   });
 
+  test("of a file that somebody has open on Windows are waited for, elsewhere they are told", async () => {
+    for (const platform of ["win32", "linux"] as const) {
+      const fileSystem = new ObservedFileSystem({ ...nodeFileSystem, platform });
+      const storage = open(await freshFolder(), { fileSystem, clock: hurriedClock });
+      await storage.put("key", bytes("one"));
+      let refusals = 0;
+      fileSystem.interfere = ({ name }, go) => {
+        if (name === "rename" && refusals++ < 5) throw systemError("EPERM", name);
+        return go();
+      };
+      if (platform === "win32") await storage.put("key", bytes("two"));
+      else await expect(storage.put("key", bytes("two"))).rejects.toMatchObject({ code: "denied" });
+      expect(refusals).toBe(platform === "win32" ? 6 : 1);
+      refusals = -1e9;
+      if (platform === "win32") await expect(storage.put("key", bytes("three"))).rejects.toMatchObject({ code: "denied" });
+    }
+  });
+
   test("that would never come from links fall back to what the lock decides", async () => {
     const fileSystem = new ObservedFileSystem();
     const storage = open(await freshFolder(), { fileSystem });

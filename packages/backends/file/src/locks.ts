@@ -21,10 +21,10 @@ export class Locks {
   readonly #folder: string;
   readonly #slots: Slot[];
 
-  constructor(fileSystem: FileSystem, folder: string) {
+  constructor(fileSystem: FileSystem, folder: string, patience: number = longestWait) {
     this.#fileSystem = fileSystem;
     this.#folder = folder;
-    this.#slots = Array.from({ length: slots }, (_, index) => new Slot(this.pathOf(index)));
+    this.#slots = Array.from({ length: slots }, (_, index) => new Slot(this.pathOf(index), patience));
   }
 
   /** The slot of a path. Where the file system folds case, all share one, because it is not known what it folds. */
@@ -56,6 +56,7 @@ export class Locks {
 
 class Slot {
   readonly #path: string;
+  readonly #patience: number;
   readonly #waiting: (() => void)[] = [];
   #lock: FileLock | undefined;
   /** Held by somebody in this process. */
@@ -63,8 +64,9 @@ class Slot {
   /** Held against other processes as well. */
   #locked = false;
 
-  constructor(path: string) {
+  constructor(path: string, patience: number) {
     this.#path = path;
+    this.#patience = patience;
   }
 
   acquire(fileSystem: FileSystem | undefined, signal: AbortSignal | undefined): Promise<void> | undefined {
@@ -110,11 +112,11 @@ class Slot {
 
   /** Waits in real time, because it waits for another process. */
   async #wait(lock: FileLock, signal: AbortSignal | undefined): Promise<void> {
-    const deadline = performance.now() + longestWait;
+    const deadline = performance.now() + this.#patience;
     for (let turn = 0; !lock.tryAcquire(); turn++) {
       signal?.throwIfAborted();
       if (performance.now() > deadline) {
-        throw new StorageError("unavailable", `Another process has held a lock under .stowage/locks for ${longestWait / 1000} s.`, {
+        throw new StorageError("unavailable", `Another process has held a lock under .stowage/locks for ${this.#patience / 1000} s.`, {
           storage: storageName,
         });
       }

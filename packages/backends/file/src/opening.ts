@@ -1,4 +1,5 @@
 import { constants } from "node:fs";
+import { sep } from "node:path";
 import { StorageError } from "@stowage/core";
 import type { Disk } from "./disk.ts";
 import { storageName, systemCode } from "./errors.ts";
@@ -18,7 +19,7 @@ const noFolderSync = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISD
 export async function openFolder(disk: Disk, directory: string, durable: boolean): Promise<void> {
   const { pool } = disk.fileSystem;
   const made = await makeFolder(pool, directory);
-  const top = await pool.realpath(directory);
+  const top = withSlashes(await pool.realpath(directory));
   if (disk.layout.anyKey && top.length > longestTop) {
     throw new StorageError(
       "config",
@@ -50,6 +51,9 @@ export async function foldsCase(disk: Disk): Promise<boolean> {
   }
   return false;
 }
+
+/** A path of the system in one way of writing. */
+export const withSlashes = (path: string): string => (sep === "\\" ? path.replaceAll("\\", "/") : path);
 
 /** Makes a folder with those above it, and answers the folders that got a new name in them. */
 async function makeFolder(pool: FileCalls, folder: string, attempts = 3): Promise<string[]> {

@@ -1,4 +1,3 @@
-import { constants as bufferConstants } from "node:buffer";
 import { constants } from "node:fs";
 import type { Bytes } from "@stowage/core";
 import { StorageError } from "@stowage/core";
@@ -184,9 +183,6 @@ export class Reader {
 
 async function readWhole(calls: FileCalls, { fd, stat }: OpenFile): Promise<Bytes> {
   const size = Number(stat.size);
-  if (size > bufferConstants.MAX_LENGTH) {
-    throw new StorageError("too-large", "The value does not fit into memory; use read(), which streams it.", { storage: storageName });
-  }
   const value = allocate(size);
   let filled = 0;
   while (filled < size) {
@@ -199,7 +195,15 @@ async function readWhole(calls: FileCalls, { fd, stat }: OpenFile): Promise<Byte
 
 /** Memory of its own that is not cleared first where that would cost more than it helps: all of it is filled. */
 function allocate(size: number): Bytes {
-  return size < 4096 ? new Uint8Array(size) : new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+  if (size < 4096) return new Uint8Array(size);
+  try {
+    return new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+  } catch (error) {
+    throw new StorageError("too-large", "The value does not fit into memory; use read(), which streams it.", {
+      storage: storageName,
+      cause: error,
+    });
+  }
 }
 
 function changedWhileRead(): StorageError {

@@ -8,6 +8,11 @@ const steps = [2_000n, 20_000_000n, 2_000_000_000n];
 /** Nanoseconds. The time of a deleted value counts for new ones only while it could come from the same moment. */
 const recently = 60_000_000_000n;
 
+/** Gives a file the permissions of the one that it replaces; nothing where they are the same. */
+export async function matchMode(calls: FileCalls, path: string, stat: FileStat, replaced: FileStat): Promise<void> {
+  if (stat.mode !== replaced.mode) await calls.chmod(path, Number(replaced.mode & 0o7777n));
+}
+
 /**
  * Gives a file a time later than another's, and answers what is known about it then. The clock of files advances every few
  * milliseconds only, and file numbers are used again at once: without this, two values could share time, size and number.

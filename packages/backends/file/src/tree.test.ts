@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { constants, existsSync, futimesSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { StorageError } from "@stowage/core";
@@ -284,6 +284,21 @@ describe("versions", () => {
     const { etag } = await storage.put("key", bytes("one"));
     await writeFile(join(directory, "key"), "more");
     await expect(storage.put("key", bytes("two"), { ifMatch: etag })).rejects.toEqual(code("precondition-failed"));
+  });
+});
+
+describe("permissions", () => {
+  test("stay what they were when a value is replaced", async () => {
+    const directory = await freshFolder();
+    for (const durability of ["process", "power"] as const) {
+      const storage = open(directory, { durability });
+      await storage.put("key", bytes("one"));
+      await chmod(join(directory, "key"), 0o640);
+      const { etag } = await storage.put("key", bytes("two"));
+      await storage.write("key", new Blob(["three"]), { ifMatch: etag });
+      expect((await stat(join(directory, "key"))).mode & 0o777).toBe(0o640);
+      await storage.clear();
+    }
   });
 });
 

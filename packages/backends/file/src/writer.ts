@@ -6,14 +6,14 @@ import type { Draft, Finishing } from "./drafts.ts";
 import { Drafts } from "./drafts.ts";
 import { invalidKey, storageName, systemCode, translate } from "./errors.ts";
 import { FolderSync } from "./folder-sync.ts";
-import { makeFolders, parentOf, removeEmptyFolders, removeHollowFolder } from "./folders.ts";
+import { makeFolders, parentOf, patiently, removeEmptyFolders, removeHollowFolder } from "./folders.ts";
 import type { FileCalls, FileStat } from "./file-system.ts";
 import { firstKeyIn } from "./listing/first-key.ts";
 import { Locks } from "./locks.ts";
 import { foldsCase } from "./opening.ts";
 import { Solo } from "./solo.ts";
 import { TemporaryFiles } from "./temporary-files.ts";
-import { advance, lastDeleted, rememberDeleted } from "./times.ts";
+import { advance, lastDeleted, matchMode, rememberDeleted } from "./times.ts";
 
 /** What one change is about. */
 export interface Change {
@@ -177,17 +177,19 @@ export class Writer {
       change.signal?.throwIfAborted();
       try {
         const before = current?.mtimeNs ?? (await this.#lastDeleted(change, draft));
-        if (draft.stat.mtimeNs <= before) draft.stat = await advance(names, draft.path, draft.stat, before);
+        if (draft.stat.mtimeNs <= before || (current !== undefined && draft.stat.mode !== current.mode)) {
+          await succeed(names, draft, before, current);
+        }
         if (change.ifNoneMatch === undefined) await this.#rename(names, draft.path, target, state);
         else await this.#create(names, draft, target, state);
         return draft.stat;
       } catch (error) {
         const code = systemCode(error);
-        if (code === "ENOENT") {
-          if (await this.#drafts.wasMoved(draft)) return undefined;
-          if (parentOf(target) === this.#disk.top) throw error;
-          await makeFolders(this.#disk, names, parentOf(target));
-        } else if (code === undefined || !inTheWay.has(code)) throw error;
+        if (code === undefined || (code !== "ENOENT" && !inTheWay.has(code))) throw error;
+        if (code !== "ENOENT") continue;
+        if (await this.#drafts.wasMoved(draft)) return undefined;
+        if (parentOf(target) === this.#disk.top) throw error;
+        await makeFolders(this.#disk, names, parentOf(target));
       }
     }
     throw new StorageError("conflict", "Others kept changing the folders of this key.", { key: change.key, storage: storageName });
@@ -216,7 +218,7 @@ export class Writer {
 
   async #rename(names: FileCalls, from: string, to: string, state: State): Promise<void> {
     try {
-      await names.rename(from, to);
+      await patiently(this.#disk, () => names.rename(from, to));
     } catch (error) {
       // Only a failing disk may have done it and not said so.
       state.visible = systemCode(error) === "EIO";
@@ -264,13 +266,12 @@ export class Writer {
     return true;
   }
 
-  /** Before a draft is synced it gets its time, so that nothing about it changes after. */
+  /** Before a draft is synced it gets its time and permissions, so that nothing about it changes after. */
   #finishing(names: FileCalls, change: Change): Finishing | undefined {
     if (!this.#durable) return undefined;
     return async (draft) => {
       const current = await names.lstat(this.#disk.absolute(change.path));
-      const before = current?.mtimeNs ?? (await this.#lastDeleted(change, draft));
-      draft.stat = await advance(names, draft.path, draft.stat, before);
+      await succeed(names, draft, current?.mtimeNs ?? (await this.#lastDeleted(change, draft)), current);
     };
   }
 
@@ -313,6 +314,12 @@ export class Writer {
     await this.#solo.begin(() => this.#temporary.isAlone());
     this.#disk.folding = await foldsCase(this.#disk);
   }
+}
+
+/** Makes a draft ready to come after a value: later than it, and with its permissions. */
+async function succeed(names: FileCalls, draft: Draft, before: bigint, current: FileStat | undefined): Promise<void> {
+  if (current !== undefined) await matchMode(names, draft.path, draft.stat, current);
+  draft.stat = await advance(names, draft.path, draft.stat, before);
 }
 
 /** The error of a change, with what is known about its outcome. */

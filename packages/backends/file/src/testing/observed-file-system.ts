@@ -24,7 +24,10 @@ export class ObservedFileSystem implements FileSystem {
   /** Locks that are open. */
   locks = 0;
 
+  readonly platform: NodeJS.Platform | undefined;
+
   constructor(below: FileSystem = nodeFileSystem) {
+    this.platform = below.platform;
     this.direct = this.#observe(below.direct, true);
     this.pool = this.#observe(below.pool, false);
     this.#below = below;

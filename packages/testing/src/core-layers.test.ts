@@ -1,9 +1,11 @@
 import type { Bytes, Storage } from "@stowage/core";
-import { borrowed, json, limited, prefixed, readOnly, text } from "@stowage/core";
+import { borrowed, json, limited, prefixed, readOnly, stack, text } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import * as fc from "fast-check";
 import { anyText } from "./contract/property.ts";
+import { expect, test } from "vitest";
 import { describeCodec, describeLayer } from "./contract.ts";
+import { mockStorage } from "./mock-storage.ts";
 
 const people = [{ name: "Ada", born: 1815 }, { name: "Grace", tags: ["admiral"] }, ["a", "list", null, 1.5]];
 
@@ -55,6 +57,18 @@ describeCodec("text", {
   create: () => text(),
   arbitrary: fc.oneof(fc.constant(""), anyText, fc.string()),
   refused: [1, null, {}, "lone \ud83d"],
+});
+
+test("what is put through layers that were given no clock expires by the clock of the storage below", async () => {
+  const mock = mockStorage();
+  const storage = stack(mock, borrowed(), prefixed("a/"), limited({ maxSize: 100 }), text(), limited({ timeout: 60_000 }));
+  await storage.put("key", "value", { ttl: 1_000 });
+  await storage.batch([{ type: "put", key: "other", value: "value", options: { ttl: 1_000 } }]);
+  expect((await storage.head("key"))?.expiresAt).toBe(mock.clock.now() + 1_000);
+  await mock.clock.advance(999);
+  expect(await storage.get("key")).toBe("value");
+  await mock.clock.advance(1);
+  expect([await storage.get("key"), await storage.get("other")]).toEqual([undefined, undefined]);
 });
 
 function bytes(content: string): Bytes {

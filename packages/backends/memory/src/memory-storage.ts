@@ -3,6 +3,7 @@ import type {
   CallOptions,
   Capabilities,
   ClearOptions,
+  Clock,
   DeleteOptions,
   Details,
   Entry,
@@ -44,6 +45,8 @@ export class MemoryStorage<V> extends BaseStorage<V> {
     shared: false,
   };
 
+  /** By which entries expire, also for the layers above. */
+  readonly clock: Clock;
   protected readonly entries: Entries<V>;
   protected readonly lifecycle: Lifecycle;
   readonly #kind: ValueKind<V>;
@@ -52,6 +55,7 @@ export class MemoryStorage<V> extends BaseStorage<V> {
   constructor(kind: ValueKind<V>, options: MemoryOptions) {
     super();
     const { clock = systemClock, maxEntries, maxSize } = options;
+    this.clock = clock;
     this.#kind = kind;
     this.#options = options;
     this.entries = new Entries(this.name, kind, { clock, maxEntries, maxSize });

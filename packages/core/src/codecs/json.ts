@@ -10,7 +10,7 @@ import type { SchemaInput, SchemaOutput, SchemaResult, StandardSchema } from "./
 import { describeIssues } from "./standard-schema.ts";
 
 export interface CodecOptions {
-  /** @default the clock of the machine */
+  /** For `ttl`. @default that of the storage below */
   readonly clock?: Clock | undefined;
 }
 

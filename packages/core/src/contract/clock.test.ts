@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { systemClock } from "./clock.ts";
+import { clockOf, systemClock } from "./clock.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -44,4 +44,10 @@ test("an abort ends a sleep at once with its reason, and leaves no timer", async
   await expect(sleep).rejects.toBe(reason);
   await expect(systemClock.sleep(1_000, abort.signal)).rejects.toBe(reason);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test("the clock of a storage is the one it shows, else that of the machine", () => {
+  const clock = { ...systemClock };
+  expect(clockOf({ clock })).toBe(clock);
+  for (const storage of [{}, { clock: undefined }, { clock: 5 }, { clock: { now: 1 } }]) expect(clockOf(storage)).toBe(systemClock);
 });

@@ -38,3 +38,12 @@ export const systemClock: Clock = {
       arm();
     }),
 };
+
+/** The clock by which a storage expires its entries, where it shows one as `clock`; else the time of the machine. */
+export function clockOf(storage: object): Clock {
+  return "clock" in storage && isClock(storage.clock) ? storage.clock : systemClock;
+}
+
+function isClock(value: unknown): value is Clock {
+  return typeof value === "object" && value !== null && "now" in value && "sleep" in value;
+}

@@ -7,7 +7,7 @@ import type { AnyLayer } from "../shapes/layer.ts";
 import { anyLayer } from "../shapes/layer.ts";
 
 export interface BorrowedOptions {
-  /** @default the clock of the machine */
+  /** For `ttl`. @default that of the storage below */
   readonly clock?: Clock | undefined;
 }
 

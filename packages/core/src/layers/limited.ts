@@ -1,6 +1,7 @@
 import { clearByList } from "../backend/clear-by-list.ts";
 import { checkSource } from "../contract/sources.ts";
 import type { Clock } from "../contract/clock.ts";
+import { systemClock } from "../contract/clock.ts";
 import type {
   ByteSource,
   CallOptions,
@@ -47,7 +48,7 @@ export interface LimitedOptions {
    * `clear` pass over such keys. @default every key
    */
   readonly keys?: readonly string[] | undefined;
-  /** @default the clock of the machine */
+  /** @default for `timeout` the clock of the machine, for `ttl` that of the storage below */
   readonly clock?: Clock | undefined;
 }
 
@@ -84,7 +85,7 @@ export class LimitedStorage<V> extends AroundStorage<V> {
     const { maxSize, timeout, keys } = options;
     if (maxSize !== undefined && !isByteStorage(inner)) throw invalidOption("maxSize needs a storage of bytes below");
     this.#maxSize = maxSize;
-    this.#deadlines = timeout === undefined ? undefined : new Deadlines(timeout, this.clock);
+    this.#deadlines = timeout === undefined ? undefined : new Deadlines(timeout, options.clock ?? systemClock);
     this.#matchers = keys?.map(keyMatcher);
     const given = Object.entries({ maxSize, timeout, keys }).filter(([, value]) => value !== undefined);
     this.#details = { options: Object.fromEntries(given), stats: {} };

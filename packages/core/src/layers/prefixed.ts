@@ -7,7 +7,7 @@ import { anyLayer } from "../shapes/layer.ts";
 import { RekeyedStorage } from "../shapes/rekeyed-storage.ts";
 
 export interface PrefixedOptions {
-  /** @default the clock of the machine */
+  /** For `ttl`. @default that of the storage below */
   readonly clock?: Clock | undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../contract/clock.ts";
-import { systemClock } from "../contract/clock.ts";
+import { clockOf } from "../contract/clock.ts";
 import type {
   AnyStorage,
   BatchOptions,
@@ -42,7 +42,8 @@ export abstract class ForwardingStorage<V> implements Storage<V> {
    */
   readonly #getter: Storage<V>;
 
-  constructor(below: Storage<V>, clock: Clock = systemClock) {
+  /** @param clock for `ttl`; that of the storage below unless told otherwise */
+  constructor(below: Storage<V>, clock: Clock = clockOf(below)) {
     this.below = below;
     this.inner = [below];
     this.clock = clock;

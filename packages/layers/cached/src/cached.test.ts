@@ -423,3 +423,15 @@ test("a batch that is none rejects and does not throw", async () => {
   const { storage } = setUp();
   await expect(storage.batch(undefined as never)).rejects.toBeInstanceOf(TypeError);
 });
+
+test("nothing expires by another clock than that of the storage below, unless the cache was given one", async () => {
+  const clock = new VirtualClock();
+  const storage = stack(memoryStorage<string>({ values: "any", clock }), cached({ ttl: 500 }));
+  await storage.put("key", "value", { ttl: 1_000 });
+  expect((await storage.head("key"))?.expiresAt).toBe(clock.now() + 1_000);
+  await clock.advance(600);
+  expect(await storage.get("key")).toBe("value");
+  expect(findLayer(storage, CachedStorage)?.stats()).toMatchObject({ hits: 0, misses: 1 });
+  await clock.advance(400);
+  expect(await storage.get("key")).toBeUndefined();
+});

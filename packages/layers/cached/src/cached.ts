@@ -5,6 +5,7 @@ import type {
   Bytes,
   CallOptions,
   ClearOptions,
+  Clock,
   DeleteOptions,
   Details,
   Entry,
@@ -68,7 +69,7 @@ export interface CacheStats {
  */
 export function cached<V = unknown>(options: CachedOptions<V> = {}): AnyLayer {
   const settings = settle(options);
-  return anyLayer((inner) => new CachedStorage(inner, settings));
+  return anyLayer((inner) => new CachedStorage(inner, settings, options.clock));
 }
 
 /** What `cached()` makes; `findLayer(storage, CachedStorage)` finds it. */
@@ -86,8 +87,8 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   #loadCount = 0;
   #staleServed = 0;
 
-  constructor(inner: Storage<V>, settings: Settings) {
-    super(inner, settings.clock);
+  constructor(inner: Storage<V>, settings: Settings, clock?: Clock) {
+    super(inner, clock);
     this.#settings = settings;
     this.#ownership = ownershipOf(settings.values, isByteStorage(inner));
     this.#slots = new Slots(makeEviction<Slot<V>>(settings.eviction, settings), settings);

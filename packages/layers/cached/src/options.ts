@@ -29,6 +29,7 @@ export interface CachedOptions<V = unknown> {
    * @default "cloned"
    */
   readonly values?: "cloned" | "frozen" | "shared" | undefined;
+  /** @default for `loadTimeout` the clock of the machine, for all that expires that of the storage below */
   readonly clock?: Clock | undefined;
 }
 

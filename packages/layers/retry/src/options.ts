@@ -16,6 +16,7 @@ export interface RetryOptions {
   readonly budget?: number | undefined;
   /** A number from 0 up to 1 for the jitter. @default Math.random */
   readonly random?: (() => number) | undefined;
+  /** @default for waits and limits the clock of the machine, for `ttl` that of the storage below */
   readonly clock?: Clock | undefined;
 }
 

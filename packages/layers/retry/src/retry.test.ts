@@ -512,3 +512,14 @@ test.each([
 ])("the options %j are refused when the layer is made", (options) => {
   expect(() => retry(options)).toThrow(expect.objectContaining({ code: "invalid-option" }));
 });
+
+test("a ttl begins by the clock of the storage below, waits and limits go by that of the machine, unless told otherwise", async () => {
+  const clock = new VirtualClock();
+  const scripted = new ScriptedStorage(memoryStorage({ clock }));
+  scripted.steps = [fails(unavailable())];
+  const storage = stack(scripted as ByteStorage, retry({ minDelay: 0, maxDelay: 0 }));
+  await storage.put("key", new Uint8Array(1), { ttl: 1_000 });
+  expect((await storage.head("key"))?.expiresAt).toBe(clock.now() + 1_000);
+  await clock.advance(1_000);
+  expect(await storage.has("key")).toBe(false);
+});

@@ -1,4 +1,16 @@
-import type { AnyLayer, ByteSource, Call, Details, EntryInfo, Next, ReadOptions, Storage, StreamEntry, WriteOptions } from "@stowage/core";
+import type {
+  AnyLayer,
+  ByteSource,
+  Call,
+  Clock,
+  Details,
+  EntryInfo,
+  Next,
+  ReadOptions,
+  Storage,
+  StreamEntry,
+  WriteOptions,
+} from "@stowage/core";
 import {
   anyLayer,
   AroundStorage,
@@ -29,7 +41,7 @@ import { mayRepeat, repeat } from "./schedule.ts";
  */
 export function retry(options: RetryOptions = {}): AnyLayer {
   const settings = settle(options);
-  return anyLayer((inner) => new RetryStorage(inner, settings));
+  return anyLayer((inner) => new RetryStorage(inner, settings, options.clock));
 }
 
 /** What `retry()` makes; `details().stats` has its counters. */
@@ -43,8 +55,8 @@ export class RetryStorage<V> extends AroundStorage<V> {
   readonly #closing = new AbortController();
   readonly #stats = { retries: 0, budgetRefusals: 0, timeouts: 0, late: 0, resumed: 0 };
 
-  constructor(inner: Storage<V>, settings: Settings) {
-    super(inner, settings.clock);
+  constructor(inner: Storage<V>, settings: Settings, clock?: Clock) {
+    super(inner, clock);
     this.#settings = settings;
     const limit = Math.min(settings.attemptTimeout, settings.totalTimeout);
     this.#deadlines = new Deadlines(limit, settings.clock);
@@ -114,7 +126,8 @@ export class RetryStorage<V> extends AroundStorage<V> {
     const done = new AbortController();
     if (!streamed) {
       const timeIsUp = (): void => current?.expire();
-      this.clock.sleep(Math.max(deadline - this.clock.now(), 0), done.signal).then(timeIsUp, () => {});
+      const { clock } = this.#settings;
+      clock.sleep(Math.max(deadline - clock.now(), 0), done.signal).then(timeIsUp, () => {});
     }
     try {
       return await repeat({ call, failure, deadline, send: once }, this.#schedule);

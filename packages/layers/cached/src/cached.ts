@@ -32,7 +32,7 @@ import {
   withExpiry,
 } from "@stowage/core";
 import { makeEviction } from "./eviction/eviction.ts";
-import { Load } from "./load.ts";
+import { Loads } from "./loads.ts";
 import type { CachedOptions, Settings } from "./options.ts";
 import { settle } from "./options.ts";
 import type { Slot } from "./slots.ts";
@@ -78,13 +78,11 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   readonly #settings: Settings;
   readonly #ownership: Ownership;
   readonly #slots: Slots<V>;
-  readonly #loads = new Map<string, Load<V>>();
   readonly #writes = new Writes();
-  readonly #deadlines: Deadlines;
+  readonly #loads: Loads<V>;
   readonly #lifecycle: Lifecycle;
   #hits = 0;
   #misses = 0;
-  #loadCount = 0;
   #staleServed = 0;
 
   constructor(inner: Storage<V>, settings: Settings, clock?: Clock) {
@@ -92,7 +90,8 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
     this.#settings = settings;
     this.#ownership = ownershipOf(settings.values, isByteStorage(inner));
     this.#slots = new Slots(makeEviction<Slot<V>>(settings.eviction, settings), settings);
-    this.#deadlines = new Deadlines(settings.loadTimeout, settings.clock);
+    const deadlines = new Deadlines(settings.loadTimeout, settings.clock);
+    this.#loads = new Loads(inner, this.#writes, deadlines, (key, entry) => this.#keepLoaded(key, entry));
     this.#lifecycle = new Lifecycle({ name: this.name, clock: settings.clock, release: () => inner.close() });
   }
 
@@ -119,7 +118,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   override async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
     if (this.#mustRefuse(options)) return await this.#refuse("getEntries", options);
     const missing = new Set(keys.filter((key) => !this.#slots.has(key) && !this.#loads.has(key) && !this.#writes.isUnsettled(key)));
-    if (missing.size > 1) this.#sendAll([...missing]);
+    if (missing.size > 1) this.#loads.loadAll([...missing]);
     const found = await Promise.all(keys.map((key) => this.#find(key, options)));
     return found.map((entry) => this.#entryOf(entry));
   }
@@ -223,7 +222,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
       hits: this.#hits,
       misses: this.#misses,
       hitRatio: asked === 0 ? 0 : this.#hits / asked,
-      loads: this.#loadCount,
+      loads: this.#loads.count,
       evictions: this.#slots.evictions,
       entries: this.#slots.count,
       bytes: this.#slots.size,
@@ -261,7 +260,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
     if (slot !== undefined && old !== undefined && !isExpired(old.expiresAt, this.clock)) {
       const age = this.clock.now() - slot.freshUntil;
       if (age < staleWhileRevalidate) {
-        if (!this.#loads.has(key)) this.#send(key);
+        this.#loads.load(key);
         this.#staleServed++;
         return Promise.resolve(old);
       }
@@ -278,63 +277,15 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   }
 
   #load(key: string, options: CallOptions | undefined): Promise<Entry<V> | undefined> {
-    return this.#lifecycle.run("get", () => (this.#loads.get(key) ?? this.#send(key)).wait(options?.signal));
+    return this.#lifecycle.run("get", () => this.#loads.load(key).wait(options?.signal));
   }
 
-  #send(key: string): Load<V> {
-    const load = this.#newLoad(key);
-    const { epoch } = this.#writes;
-    rejecting(() => this.below.getEntry(key, { signal: load.ended })).then(
-      (entry) => this.#loaded(load, entry, epoch),
-      (error: unknown) => this.#failed(load, error),
-    );
-    return load;
-  }
-
-  /** One call for many loads; it is ended when nobody waits for any of them. */
-  #sendAll(keys: readonly string[]): void {
-    const loads = keys.map((key) => this.#newLoad(key));
-    const { epoch } = this.#writes;
-    const controller = new AbortController();
-    let ended = 0;
-    for (const load of loads) load.ended.addEventListener("abort", () => ++ended === loads.length && controller.abort(), { once: true });
-    rejecting(() => this.below.getEntries(keys, { signal: controller.signal })).then(
-      (entries) => loads.forEach((load, index) => this.#loaded(load, entries[index], epoch)),
-      (error: unknown) => loads.forEach((load) => this.#failed(load, error)),
-    );
-  }
-
-  #newLoad(key: string): Load<V> {
-    const load = new Load<V>(key, this.#deadlines, (ended) => this.#dropLoad(ended));
-    if (!this.#writes.isUnsettled(key)) this.#loads.set(key, load); // else what it finds may be old for whoever asks next
-    this.#loadCount++;
-    return load;
-  }
-
-  /** Keeps an answer, unless the load was dropped or something was written since it began. */
-  #loaded(load: Load<V>, entry: Entry<V> | undefined, epoch: number): void {
-    const { key } = load;
-    if (this.#dropLoad(load) && epoch === this.#writes.epoch && !this.#writes.isUnsettled(key) && this.#lifecycle.ready) {
-      try {
-        if (entry !== undefined) this.#keep({ ...entry, value: this.#ownership.keep(entry.value) as V });
-        else if (this.#settings.missingTtl > 0) this.#keepMissing(key);
-        else this.#slots.delete(key);
-      } catch (error) {
-        return load.fail(error); // `sizeOf` is the caller's, and may throw
-      }
-    }
-    load.succeed(entry);
-  }
-
-  #failed(load: Load<V>, error: unknown): void {
-    this.#dropLoad(load);
-    load.fail(error);
-  }
-
-  /** Whether the load was still the one that new callers join. */
-  #dropLoad(load: Load<V>): boolean {
-    if (this.#loads.get(load.key) !== load) return false;
-    return this.#loads.delete(load.key);
+  /** Keeps what was found below, or that nothing was. `sizeOf` is the caller's, and may throw. */
+  #keepLoaded(key: string, entry: Entry<V> | undefined): void {
+    if (!this.#lifecycle.ready) return;
+    if (entry !== undefined) this.#keep({ ...entry, value: this.#ownership.keep(entry.value) as V });
+    else if (this.#settings.missingTtl > 0) this.#keepMissing(key);
+    else this.#slots.delete(key);
   }
 
   /** Never throws, because the put has succeeded: what cannot be kept is loaded by the next read, which tells why. */
@@ -391,12 +342,12 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
 
   #drop(key: string): void {
     this.#slots.delete(key);
-    this.#loads.delete(key);
+    this.#loads.drop(key);
   }
 
   #dropPrefix(prefix: string): void {
     this.#slots.deletePrefix(prefix);
-    for (const key of this.#loads.keys()) if (key.startsWith(prefix)) this.#loads.delete(key);
+    this.#loads.dropPrefix(prefix);
   }
 
   #valueOf(entry: Entry<V> | undefined): V | undefined {

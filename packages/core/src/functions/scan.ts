@@ -5,7 +5,7 @@ export async function* scan(storage: AnyStorage, options: Omit<ListOptions, "del
   let { cursor, startAfter } = options;
   do {
     const page = await storage.list({ ...options, cursor, startAfter });
-    yield* page.entries;
+    for (const entry of page.entries) yield entry; // `yield*` would ask for a promise more for each
     cursor = page.cursor;
     startAfter = undefined;
   } while (cursor !== undefined);

@@ -1,4 +1,4 @@
-import { byteLength, isKey } from "@stowage/core";
+import { byteLength, isKey, maxKeySize } from "@stowage/core";
 import { invalidKey } from "../errors.ts";
 import type { Folder, Layout } from "./layout.ts";
 import { reservedFolder } from "./layout.ts";
@@ -8,6 +8,9 @@ const maxNameSize = 255;
 
 /** A key of at most this many UTF-16 units has no name over the limit. */
 const surelyShort = Math.floor(maxNameSize / 3);
+
+/** A key of at most this many UTF-16 units is not over the limit of all keys. */
+const surelyFits = Math.floor(maxKeySize / 3);
 
 const badSegment = /(?:^|\/)\.{0,2}(?:\/|$)/;
 const reserved = /^\.stowage(?:\/|$)/i;
@@ -32,7 +35,8 @@ export function treeLayout(platform: NodeJS.Platform = process.platform): Layout
       throw invalidKey(`In the layout "tree" a key must ${problem}; the layout "encoded" takes every key.`, { operation, key });
     },
     textOf: (key) => key,
-    keyOf: (text) => (isKey(text) ? text : undefined),
+    // What comes from names is well-formed and has no NUL; only its length is in question.
+    keyOf: (text) => (text.length <= surelyFits || isKey(text) ? text : undefined),
     folderOf(text): Folder | undefined {
       const end = text.lastIndexOf("/");
       if (end === -1) return { path: "", text: "" };

@@ -101,6 +101,8 @@ export class NameCursor {
   readonly #positions: number[];
   /** Indexes of runs that are not at their end; the one with the lowest name is first. */
   #heap: number[] = [];
+  /** The next name of each run. */
+  readonly #heads: string[] = [];
 
   constructor(runs: readonly (readonly string[])[], compare: Compare, isBefore: (name: string) => boolean) {
     this.#runs = runs;
@@ -111,18 +113,20 @@ export class NameCursor {
 
   /** The next name, which stays the next one until `advance`. */
   get name(): string | undefined {
-    const run = this.#heap[0];
-    return run === undefined ? undefined : this.#runs[run]![this.#positions[run]!];
+    return this.#heap.length === 0 ? undefined : this.#heads[this.#heap[0]!];
   }
 
   advance(): void {
-    const run = this.#heap[0]!;
-    if (++this.#positions[run]! >= this.#runs[run]!.length) {
-      const last = this.#heap.pop()!;
-      if (this.#heap.length === 0) return;
-      if (last !== run) this.#heap[0] = last;
+    const heap = this.#heap;
+    const run = heap[0]!;
+    const next = this.#runs[run]![++this.#positions[run]!];
+    if (next !== undefined) this.#heads[run] = next;
+    else {
+      const last = heap.pop()!;
+      if (heap.length === 0) return;
+      heap[0] = last;
     }
-    this.#sink(0);
+    if (heap.length > 1) this.#sink(0);
   }
 
   /** Goes on to the first name for which `isBefore` is false. */
@@ -132,25 +136,31 @@ export class NameCursor {
   }
 
   #build(): void {
-    this.#heap = [...this.#runs.keys()].filter((run) => this.#positions[run]! < this.#runs[run]!.length);
+    this.#heap = [];
+    for (const [run, names] of this.#runs.entries()) {
+      const head = names[this.#positions[run]!];
+      this.#heads[run] = head ?? "";
+      if (head !== undefined) this.#heap.push(run);
+    }
     for (let index = this.#heap.length >> 1; index >= 0; index--) this.#sink(index);
   }
 
   #sink(from: number): void {
     const heap = this.#heap;
-    for (let index = from; ;) {
-      let least = index;
-      for (let child = 2 * index + 1; child <= 2 * index + 2 && child < heap.length; child++) {
-        if (this.#isLess(heap[child]!, heap[least]!)) least = child;
-      }
-      if (least === index) return;
-      [heap[index], heap[least]] = [heap[least]!, heap[index]!];
-      index = least;
+    const heads = this.#heads;
+    const run = heap[from];
+    if (run === undefined) return;
+    const name = heads[run]!;
+    let index = from;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && this.#compare(heads[heap[child + 1]!]!, heads[heap[child]!]!) < 0) child++;
+      if (this.#compare(name, heads[heap[child]!]!) <= 0) break;
+      heap[index] = heap[child]!;
+      index = child;
     }
-  }
-
-  #isLess(a: number, b: number): boolean {
-    return this.#compare(this.#runs[a]![this.#positions[a]!]!, this.#runs[b]![this.#positions[b]!]!) < 0;
+    heap[index] = run;
   }
 }
 

@@ -15,7 +15,7 @@ import { firstContradiction, showHistory } from "./linearizability.ts";
 export interface LinearizableSubject extends Omit<ModelSubject, "values" | "runs"> {
   /** A value for each number, all different. @default bytes, or `{ number }` where the storage holds other values */
   readonly value?: ((number: number) => unknown) | undefined;
-  /** Histories; fifty times as many with `STOWAGE_EFFORT=full`. @default 50 */
+  /** Histories; twenty times as many with `STOWAGE_EFFORT=full`. @default 50 */
   readonly runs?: number | undefined;
   /** Clients that call at once. @default 4 */
   readonly clients?: number | undefined;

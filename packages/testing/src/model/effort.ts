@@ -1,9 +1,9 @@
 /** How often the full form does what the short form does once. */
-const factor = 50;
+const factor = 20;
 
 const full: boolean = process.env["STOWAGE_EFFORT"] === "full";
 
-/** Runs of a random test: few for every day, fifty times as many with `STOWAGE_EFFORT=full`. */
+/** Runs of a random test: few for every day, twenty times as many with `STOWAGE_EFFORT=full`. */
 export function runsOf(short: number): number {
   return full ? short * factor : short;
 }

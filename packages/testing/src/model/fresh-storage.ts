@@ -8,7 +8,7 @@ import { drive } from "./calls.ts";
 export interface ModelSubject extends Omit<StorageSubject, "create"> {
   /** Makes a fresh, empty storage for one sequence of steps. */
   readonly create: (context: ModelContext) => ReturnType<StorageSubject["create"]>;
-  /** Sequences of steps; fifty times as many with `STOWAGE_EFFORT=full`. @default 200 */
+  /** Sequences of steps; twenty times as many with `STOWAGE_EFFORT=full`. @default 200 */
   readonly runs?: number | undefined;
 }
 

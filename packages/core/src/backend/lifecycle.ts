@@ -67,9 +67,9 @@ export class Lifecycle {
       this.check(operation);
       const running = call();
       this.#running++;
-      return running.then(this.#passOn, this.#failOn) as Promise<T>;
+      return running.then<T>(this.#passOn, this.#failOn);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

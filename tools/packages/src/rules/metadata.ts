@@ -60,7 +60,7 @@ export function buildScript(sources: readonly string[]): string {
 }
 
 /** The sources that `exports` lead to. */
-export function sourcesOf(exports: Readonly<Record<string, Exports>>): string[] {
+function sourcesOf(exports: Readonly<Record<string, Exports>>): string[] {
   const sources = Object.entries(exports).flatMap(([condition, inner]) => {
     if (typeof inner !== "string") return sourcesOf(inner);
     return condition === "@stowage/source" ? [inner.slice(2)] : [];

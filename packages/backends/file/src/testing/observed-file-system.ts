@@ -105,7 +105,3 @@ export function failAt(fileSystem: ObservedFileSystem, n: number, code: string, 
   };
   return () => failed;
 }
-
-/** Whether a call is about a path whose last part is this. */
-export const isAbout = ({ args }: SystemCall, name: string): boolean =>
-  args.some((arg) => typeof arg === "string" && basename(arg) === name);

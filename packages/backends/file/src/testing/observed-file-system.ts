@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import type { FileCalls, FileLock, FileSystem } from "../file-system.ts";
 import { nodeFileSystem } from "../file-system.ts";
 

@@ -1,6 +1,6 @@
 import type { Clock } from "@stowage/core";
 import { systemCode } from "./errors.ts";
-import type { FileCalls, FolderReader } from "./file-system.ts";
+import type { Answer, FileCalls, FolderReader } from "./file-system.ts";
 
 /** Files that calls of one storage have open at once; streams that callers read or feed come on top. */
 const limit = 64;
@@ -37,31 +37,38 @@ export class Descriptors {
     else next();
   }
 
-  async open(calls: FileCalls, path: string, flags: number, mode?: number): Promise<number> {
-    for (const wait of waits) {
-      try {
-        return await calls.open(path, flags, mode);
-      } catch (error) {
-        await this.#afterLimit(error, wait);
-      }
+  /** Opens a file; a direct call is answered at once. */
+  open(calls: FileCalls, path: string, flags: number, mode?: number): Answer<number> {
+    const call = (): Answer<number> => calls.open(path, flags, mode);
+    try {
+      const answer = call();
+      return typeof answer === "number" ? answer : answer.catch((error: unknown) => this.#again(call, error));
+    } catch (error) {
+      return this.#again(call, error);
     }
-    return await calls.open(path, flags, mode);
   }
 
   async opendir(calls: FileCalls, path: string): Promise<FolderReader> {
-    for (const wait of waits) {
-      try {
-        return await calls.opendir(path);
-      } catch (error) {
-        await this.#afterLimit(error, wait);
-      }
+    try {
+      return await calls.opendir(path);
+    } catch (error) {
+      return await this.#again(() => calls.opendir(path), error);
     }
-    return await calls.opendir(path);
   }
 
-  async #afterLimit(error: unknown, wait: number): Promise<void> {
-    const code = systemCode(error);
-    if (code !== "EMFILE" && code !== "ENFILE") throw error;
-    await this.#clock.sleep(wait);
+  /** Tries again and again what failed for want of descriptors, and only that. */
+  async #again<T>(call: () => Answer<T>, error: unknown): Promise<T> {
+    let last = error;
+    for (const wait of waits) {
+      const code = systemCode(last);
+      if (code !== "EMFILE" && code !== "ENFILE") break;
+      await this.#clock.sleep(wait);
+      try {
+        return await call();
+      } catch (next) {
+        last = next;
+      }
+    }
+    throw last;
   }
 }

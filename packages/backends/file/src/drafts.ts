@@ -3,7 +3,7 @@ import type { ByteSource } from "@stowage/core";
 import { readSource, StorageError, wrongSize } from "@stowage/core";
 import type { Disk } from "./disk.ts";
 import { storageName, systemCode } from "./errors.ts";
-import type { FileCalls, FileStat } from "./file-system.ts";
+import type { Answer, FileCalls, FileStat } from "./file-system.ts";
 import type { Choice } from "./governor.ts";
 import type { Solo } from "./solo.ts";
 import type { TemporaryFiles } from "./temporary-files.ts";
@@ -61,12 +61,7 @@ export class Drafts {
     const { descriptors } = this.#disk;
     await descriptors.take();
     try {
-      return await this.#draft(choice.names, finishing, async (fd) => {
-        for (let offset = 0; offset < value.byteLength;) {
-          offset += written(await choice.bytes.write(fd, value, offset, Math.min(value.byteLength - offset, longestWrite)));
-        }
-        return value.byteLength;
-      });
+      return await this.#draft(choice.names, finishing, (fd) => writeValue(choice.bytes, fd, value));
     } finally {
       descriptors.give();
     }
@@ -128,7 +123,7 @@ export class Drafts {
     }
   }
 
-  async #draft(names: FileCalls, finishing: Finishing | undefined, fill: (fd: number) => Promise<number>): Promise<Draft> {
+  async #draft(names: FileCalls, finishing: Finishing | undefined, fill: (fd: number) => Answer<number>): Promise<Draft> {
     const { direct } = this.#disk.governor;
     const draft: Draft = { name: this.#temporary.next(), path: "", stat: noStat, solo: this.#solo.alone };
     const fd = await this.#create(names, draft);
@@ -175,6 +170,21 @@ export class Drafts {
       draft.solo = this.#solo.alone;
     }
   }
+}
+
+/** Writes a value, in one direct call where that takes all of it. */
+function writeValue(calls: FileCalls, fd: number, value: Uint8Array): Answer<number> {
+  if (value.byteLength === 0) return 0;
+  const count = calls.write(fd, value, 0, Math.min(value.byteLength, longestWrite));
+  return count === value.byteLength ? count : writeRest(calls, fd, value, count);
+}
+
+async function writeRest(calls: FileCalls, fd: number, value: Uint8Array, first: Answer<number>): Promise<number> {
+  let offset = written(await first);
+  while (offset < value.byteLength) {
+    offset += written(await calls.write(fd, value, offset, Math.min(value.byteLength - offset, longestWrite)));
+  }
+  return offset;
 }
 
 /** Writes the pieces until every byte is out, however few of them each call takes. */

@@ -217,10 +217,14 @@ class FileStorage extends BaseByteStorage {
   }
 
   /** A call about one key, which must have a path. */
-  async #on<T>(operation: OperationName, key: string, signal: AbortSignal | undefined, work: (path: string) => Promise<T>): Promise<T> {
-    checkKey(key, operation, storageName);
-    const path = this.#disk.layout.pathOf(key, operation);
-    return await this.#run(operation, key, signal, () => work(path));
+  #on<T>(operation: OperationName, key: string, signal: AbortSignal | undefined, work: (path: string) => Promise<T>): Promise<T> {
+    try {
+      checkKey(key, operation, storageName);
+      const path = this.#disk.layout.pathOf(key, operation);
+      return this.#run(operation, key, signal, () => work(path));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** A call, which an abort ends at once: what is under way then cleans up behind it. */

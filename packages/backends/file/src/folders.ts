@@ -52,8 +52,11 @@ const inUse = new Set(["EPERM", "EACCES", "EBUSY"]);
 const waits = [5, 10, 20, 40, 75, 150, 300, 600, 800];
 
 /** Runs a call again where it failed only because somebody has the file open, which is a matter of Windows alone. */
-export async function patiently(disk: Disk, call: () => Answer<void>): Promise<void> {
-  if (disk.platform !== "win32") return await call();
+export function patiently(disk: Disk, call: () => Answer<void>): Answer<void> {
+  return disk.platform === "win32" ? untilFree(disk, call) : call();
+}
+
+async function untilFree(disk: Disk, call: () => Answer<void>): Promise<void> {
   for (const wait of waits) {
     try {
       return await call();

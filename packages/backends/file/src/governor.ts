@@ -1,7 +1,7 @@
 import type { FileCalls, FileSystem } from "./file-system.ts";
 
 /** Values up to this many bytes are read and written on the calling thread, while the disk is quick. */
-export const smallSize: number = 16 * 1024;
+const smallSize: number = 16 * 1024;
 
 /** Milliseconds that one turn of the event loop may go on with direct calls, and that one such call may take. */
 const patience = 1;

@@ -7,7 +7,7 @@ import { Drafts } from "./drafts.ts";
 import { invalidKey, storageName, systemCode, translate } from "./errors.ts";
 import { FolderSync } from "./folder-sync.ts";
 import { makeFolders, parentOf, patiently, removeEmptyFolders, removeHollowFolder } from "./folders.ts";
-import type { FileCalls, FileStat } from "./file-system.ts";
+import type { Answer, FileCalls, FileStat } from "./file-system.ts";
 import { firstKeyIn } from "./listing/first-key.ts";
 import { Locks } from "./locks.ts";
 import { foldsCase } from "./opening.ts";
@@ -126,7 +126,7 @@ export class Writer {
   async check(change: Change): Promise<void> {
     if (change.ifMatch === undefined && change.ifNoneMatch === undefined) return;
     const { names } = await this.#disk.governor.choose(0);
-    checkCondition(change, await this.#current(names, change));
+    checkCondition(change, await this.#current(names, change, this.#disk.absolute(change.path)));
   }
 
   /** Puts on disk what an earlier sync could not. */
@@ -172,19 +172,24 @@ export class Writer {
   async #place(names: FileCalls, draft: Draft, change: Change, state: State): Promise<FileStat | undefined> {
     const target = this.#disk.absolute(change.path);
     for (let attempt = 0; attempt < mostAttempts; attempt++) {
-      const current = await this.#current(names, change);
+      const current = await this.#current(names, change, target);
       checkCondition(change, current);
       change.signal?.throwIfAborted();
+      let tried = false;
       try {
         const before = current?.mtimeNs ?? (await this.#lastDeleted(change, draft));
         if (draft.stat.mtimeNs <= before || (current !== undefined && draft.stat.mode !== current.mode)) {
           await succeed(names, draft, before, current);
         }
-        if (change.ifNoneMatch === undefined) await this.#rename(names, draft.path, target, state);
-        else await this.#create(names, draft, target, state);
+        tried = true;
+        if (change.ifNoneMatch === undefined) await patiently(this.#disk, () => names.rename(draft.path, target));
+        else await this.#create(names, draft, target);
+        state.visible = true;
         return draft.stat;
       } catch (error) {
         const code = systemCode(error);
+        // Only a failing disk may have done it and not said so.
+        state.visible = tried && code === "EIO";
         if (code === undefined || (code !== "ENOENT" && !inTheWay.has(code))) throw error;
         if (code !== "ENOENT") continue;
         if (await this.#drafts.wasMoved(draft)) return undefined;
@@ -195,13 +200,18 @@ export class Writer {
     throw new StorageError("conflict", "Others kept changing the folders of this key.", { key: change.key, storage: storageName });
   }
 
-  /** The file that a key leads to now. Removes hollow folders in its place; anything else there is refused. */
-  async #current(names: FileCalls, change: Change): Promise<FileStat | undefined> {
-    if (this.#disk.mayHaveObstacle(change.path)) {
-      const obstacle = await this.#disk.obstacleAt(names, change.path);
-      if (obstacle !== undefined) throw invalidKey(obstacle, change);
-    }
-    const target = this.#disk.absolute(change.path);
+  /** The file that a key leads to now; whatever else is there is refused. */
+  #current(names: FileCalls, change: Change, target: string): Answer<FileStat | undefined> {
+    if (this.#disk.mayHaveObstacle(change.path)) return this.#clearCurrent(names, change, target);
+    const current = this.#disk.governor.direct.lstat(target);
+    if (current instanceof Promise || (current !== undefined && !current.isFile())) return this.#clearCurrent(names, change, target);
+    return current;
+  }
+
+  /** As `#current`; removes hollow folders in its place. */
+  async #clearCurrent(names: FileCalls, change: Change, target: string): Promise<FileStat | undefined> {
+    const obstacle = await this.#disk.obstacleAt(names, change.path);
+    if (obstacle !== undefined) throw invalidKey(obstacle, change);
     const current = await this.#disk.governor.direct.lstat(target);
     if (current === undefined || current.isFile()) return current;
     if (!current.isDirectory()) throw invalidKey("A link, a pipe or a device has the name of this key; it is left alone.", change);
@@ -216,29 +226,14 @@ export class Writer {
     throw invalidKey("A folder with something other than values in it has the name of this key; it is left alone.", change);
   }
 
-  async #rename(names: FileCalls, from: string, to: string, state: State): Promise<void> {
-    try {
-      await patiently(this.#disk, () => names.rename(from, to));
-    } catch (error) {
-      // Only a failing disk may have done it and not said so.
-      state.visible = systemCode(error) === "EIO";
-      throw error;
-    }
-    state.visible = true;
-  }
-
   /** `link` decides, also against other programs. Where there is none, the lock decides among storages. */
-  async #create(names: FileCalls, draft: Draft, to: string, state: State): Promise<void> {
+  async #create(names: FileCalls, draft: Draft, to: string): Promise<void> {
     try {
       await names.link(draft.path, to);
     } catch (error) {
-      const code = systemCode(error);
-      state.visible = code === "EIO";
-      if (code === undefined || !noLinks.has(code)) throw error;
-      await this.#rename(names, draft.path, to, state);
-      return;
+      if (!noLinks.has(systemCode(error) ?? "")) throw error;
+      return await patiently(this.#disk, () => names.rename(draft.path, to));
     }
-    state.visible = true;
     await this.#drafts.discard(draft);
   }
 

@@ -15,6 +15,8 @@ const openFolder = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0);
  */
 export class FolderSync {
   readonly #disk: Disk;
+  /** Without it nothing is noted, and nothing is ever to be settled. */
+  readonly #durable: boolean;
   readonly #running = new Map<string, Promise<void>>();
   readonly #queued = new Map<string, Promise<void>>();
   /** What identifies each folder whose name is known to be on disk: a folder made anew under its name is another one. */
@@ -23,8 +25,9 @@ export class FolderSync {
   readonly #changed = new Set<string>();
   #count = 0;
 
-  constructor(disk: Disk) {
+  constructor(disk: Disk, durable: boolean) {
     this.#disk = disk;
+    this.#durable = durable;
   }
 
   /** Syncs done so far. */
@@ -32,14 +35,27 @@ export class FolderSync {
     return this.#count;
   }
 
-  /** Notes that a name in a folder has changed. */
+  /** Notes that a name in a folder has changed. To be called before anybody else can find out. */
   changed(folder: string): void {
-    this.#changed.add(folder);
+    if (this.#durable) this.#changed.add(folder);
   }
 
-  /** Syncs a folder only if it has changed: for a change that found nothing to do, because an earlier one had done it. */
+  /** Notes that a folder and those above it were removed, up to one that is left. */
+  wentUpTo(folder: string, left: string): void {
+    if (left === folder) return;
+    this.changed(left);
+    for (let gone = folder; gone !== left; gone = parentOf(gone)) this.#changed.delete(gone);
+  }
+
+  /**
+   * Syncs a folder, and those above it, only where they have changed: after a delete, also one that found nothing to do,
+   * because an earlier one had done it that may not be on disk yet.
+   */
   async settle(folder: string): Promise<void> {
-    if (this.#changed.has(folder) || this.#running.has(folder)) await this.sync(folder);
+    for (let each = folder; ; each = parentOf(each)) {
+      if (this.#changed.has(each) || this.#running.has(each)) await this.sync(each);
+      if (each === this.#disk.top) return;
+    }
   }
 
   async settleAll(): Promise<void> {

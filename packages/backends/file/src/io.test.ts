@@ -160,6 +160,32 @@ describe("writes", () => {
     expect(syncs).toBe(1);
   });
 
+  test("that find nothing to delete wait for the delete that is under way", async () => {
+    const directory = await freshFolder();
+    const fileSystem = new ObservedFileSystem();
+    const storage = open(directory, { durability: "power", fileSystem });
+    for (const key of ["key", "a/b/key"]) {
+      await storage.put(key, bytes("value"));
+      const held: (() => void)[] = [];
+      fileSystem.interfere = ({ name, direct }, go) => {
+        if (direct || name !== "fsync") return go();
+        return new Promise((resolve, reject) => held.push(() => void Promise.resolve(go()).then(resolve, reject)));
+      };
+      const done: string[] = [];
+      const deletes = ["first", "second", "third"].map(async (name) => {
+        await storage.delete(key);
+        done.push(name);
+      });
+      for (let turns = 0; turns < 100; turns++) await turn();
+      expect(await storage.has(key)).toBe(false);
+      expect(held.length).toBeGreaterThan(0);
+      expect(done).toEqual([]);
+      fileSystem.interfere = (_, go) => go();
+      for (const release of held) release();
+      await Promise.all(deletes);
+    }
+  });
+
   test("need a file system that syncs folders, or say so when it is opened", async () => {
     const fileSystem = new ObservedFileSystem();
     fileSystem.interfere = ({ name }, go) => (name === "fsync" ? Promise.reject(systemError("EINVAL", name)) : go());

@@ -8,9 +8,11 @@ const steps = [2_000n, 20_000_000n, 2_000_000_000n];
 /** Nanoseconds. The time of a deleted value counts for new ones only while it could come from the same moment. */
 const recently = 60_000_000_000n;
 
-/** Gives a file the permissions of the one that it replaces; nothing where they are the same. */
-export async function matchMode(calls: FileCalls, path: string, stat: FileStat, replaced: FileStat): Promise<void> {
-  if (stat.mode !== replaced.mode) await calls.chmod(path, Number(replaced.mode & 0o7777n));
+/** Gives a file the permissions of the one that it replaces, and answers what is known about it then. */
+export async function matchMode(calls: FileCalls, path: string, stat: FileStat, replaced: FileStat): Promise<FileStat> {
+  if (stat.mode === replaced.mode) return stat;
+  await calls.chmod(path, Number(replaced.mode & 0o7777n));
+  return (await calls.lstat(path)) ?? stat;
 }
 
 /**

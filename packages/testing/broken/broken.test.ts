@@ -15,6 +15,9 @@ import { brokenValues } from "./storages/values.ts";
 import { brokenWrites } from "./storages/writes.ts";
 import { makeTwin, SlowTwin, Twin } from "./twin.ts";
 
+// Random input from a fixed seed, so that a control which needs luck fails always or never.
+process.env["STOWAGE_SEED"] ??= "7";
+
 const brokenStorages: readonly BrokenStorage[] = [
   ...brokenValues,
   ...brokenKeys,

@@ -22,6 +22,10 @@ export class Descriptors {
     return limit - this.#free;
   }
 
+  get isFree(): boolean {
+    return this.#free > 0;
+  }
+
   /** Takes the right to open a file. Never held while waiting for a caller, who may need another file to go on. */
   take(): Promise<void> | undefined {
     if (this.#free > 0) {

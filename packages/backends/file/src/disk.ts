@@ -65,6 +65,15 @@ export class Disk {
     return this.folding || path.includes("/");
   }
 
+  /** Whether nothing is in the way of a path, as far as direct calls can tell. */
+  isPlainNow(path: string): boolean {
+    if (this.folding) return false;
+    for (let end = path.indexOf("/"); end !== -1; end = path.indexOf("/", end + 1)) {
+      if (this.governor.direct.lstat(this.absolute(path.slice(0, end)))?.isDirectory() !== true) return false;
+    }
+    return true;
+  }
+
   /**
    * Why a path is not that of an entry, in words, or `undefined`: a folder above it is a link or a value, or, where case
    * is folded, it leads to a name that is spelled in another way.

@@ -3,7 +3,7 @@ import type { ByteSource } from "@stowage/core";
 import { readSource, wrongSize } from "@stowage/core";
 import type { Disk } from "./disk.ts";
 import { storageName, systemCode } from "./errors.ts";
-import type { Answer, FileCalls, FileStat } from "./file-system.ts";
+import type { Answer, DirectCalls, FileCalls, FileStat } from "./file-system.ts";
 import type { Choice } from "./governor.ts";
 import type { Solo } from "./solo.ts";
 import type { TemporaryFiles } from "./temporary-files.ts";
@@ -37,7 +37,7 @@ export class SourceError extends Error {
 }
 
 /** What is done to a draft before it is synced. */
-export type Finishing = (draft: Draft) => Promise<void>;
+export type Finishing = (draft: Draft) => void;
 
 /** Writes values into temporary files. Whatever fails leaves none behind. */
 export class Drafts {
@@ -63,6 +63,38 @@ export class Drafts {
     } finally {
       descriptors.give();
     }
+  }
+
+  /**
+   * A draft of a whole value that need not be synced, in one go by direct calls. Answers `undefined`, with nothing done,
+   * where something is not as it mostly is.
+   */
+  ofValueNow(value: Uint8Array): Draft | undefined {
+    const { descriptors, governor } = this.#disk;
+    if (!descriptors.isFree) return undefined;
+    const draft = this.#begin();
+    let fd: number;
+    try {
+      fd = governor.direct.open(draft.path, createFlags, 0o666);
+    } catch (error) {
+      if (unlucky.has(systemCode(error) ?? "")) return undefined;
+      throw error;
+    }
+    let written = 0;
+    let closed = false;
+    try {
+      written = value.byteLength === 0 ? 0 : governor.direct.write(fd, value, 0, value.byteLength);
+      draft.stat = governor.direct.fstat(fd);
+      closed = true;
+      governor.direct.close(fd);
+    } catch (error) {
+      if (!closed) closeQuietly(governor.direct, fd);
+      this.discard(draft);
+      throw error;
+    }
+    if (written === value.byteLength && draft.stat.size === BigInt(written)) return draft;
+    this.discard(draft);
+    return undefined;
   }
 
   /** A draft of what a source gives, which is cancelled however this fails. */
@@ -108,56 +140,63 @@ export class Drafts {
     if (!draft.solo || (await this.#disk.fileSystem.pool.lstat(draft.path)) !== undefined) return false;
     this.#solo.end();
     draft.solo = false;
-    draft.path = `${this.#solo.shared}/${draft.name}`;
+    draft.path = this.#pathOf(draft.name, false);
     return true;
   }
 
-  async discard(draft: Draft): Promise<void> {
-    try {
-      await this.#disk.governor.direct.unlink(draft.path);
-    } catch {
-      if (draft.solo && (await this.wasMoved(draft).catch(() => false))) await this.discard(draft);
-      // Else nobody reads it, and the next sweep takes it.
-    }
+  /** Removes a draft, also from where somebody moved it. What cannot be removed is left to the next sweep. */
+  discard(draft: Draft): void {
+    const { direct } = this.#disk.governor;
+    if (!unlinkQuietly(direct, draft.path) && draft.solo) unlinkQuietly(direct, this.#pathOf(draft.name, false));
   }
 
   async #draft(names: FileCalls, finishing: Finishing | undefined, fill: (fd: number) => Answer<number>): Promise<Draft> {
     const { direct } = this.#disk.governor;
-    const draft: Draft = { name: this.#temporary.next(), path: "", stat: noStat, solo: this.#solo.alone };
+    const draft = this.#begin();
     const fd = await this.#create(names, draft);
     let closed = false;
     try {
       const size = await fill(fd);
-      draft.stat = await direct.fstat(fd);
+      draft.stat = direct.fstat(fd);
       if (draft.stat.size !== BigInt(size)) throw incomplete();
       if (finishing !== undefined) {
         await this.#finish(draft, finishing);
         await this.#disk.fileSystem.pool.fsync(fd);
       }
       closed = true;
-      await direct.close(fd);
+      direct.close(fd);
       return draft;
     } catch (error) {
-      if (!closed) await closeQuietly(direct, fd);
-      await this.discard(draft);
+      if (!closed) closeQuietly(direct, fd);
+      this.discard(draft);
       throw error;
     }
   }
 
   async #finish(draft: Draft, finishing: Finishing): Promise<void> {
     try {
-      await finishing(draft);
+      finishing(draft);
     } catch (error) {
       if (systemCode(error) !== "ENOENT" || !(await this.wasMoved(draft))) throw error;
-      await finishing(draft);
+      finishing(draft);
     }
+  }
+
+  #begin(): Draft {
+    const name = this.#temporary.next();
+    const solo = this.#solo.alone;
+    return { name, path: this.#pathOf(name, solo), stat: noStat, solo };
+  }
+
+  #pathOf(name: string, solo: boolean): string {
+    return `${solo ? this.#solo.folder : this.#solo.shared}/${name}`;
   }
 
   /** Makes the file of a draft: where the only writer has its drafts, else where all have them. */
   async #create(names: FileCalls, draft: Draft): Promise<number> {
     const { descriptors } = this.#disk;
     for (let attempt = 0; ; attempt++) {
-      draft.path = `${draft.solo ? this.#solo.folder : this.#solo.shared}/${draft.name}`;
+      draft.path = this.#pathOf(draft.name, draft.solo);
       try {
         return await descriptors.open(names, draft.path, createFlags, 0o666);
       } catch (error) {
@@ -179,13 +218,25 @@ async function* fromSource(source: ByteSource, signal: AbortSignal | undefined):
   }
 }
 
-async function closeQuietly(calls: FileCalls, fd: number): Promise<void> {
+function closeQuietly(calls: DirectCalls, fd: number): void {
   try {
-    await calls.close(fd);
+    calls.close(fd);
   } catch {
     // The first error is the one to tell.
   }
 }
+
+function unlinkQuietly(calls: DirectCalls, path: string): boolean {
+  try {
+    calls.unlink(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What `open` says of a draft when folders or descriptors are missing, which the general way knows to help. */
+const unlucky = new Set(["ENOENT", "EMFILE", "ENFILE"]);
 
 const noStat: FileStat = {
   dev: 0n,

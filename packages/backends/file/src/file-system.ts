@@ -53,6 +53,11 @@ export interface FileCalls {
   realpath(path: string): Answer<string>;
 }
 
+/** The same calls, each answered at once. */
+export type DirectCalls = {
+  readonly [Name in keyof FileCalls]: (...args: Parameters<FileCalls[Name]>) => Exclude<ReturnType<FileCalls[Name]>, Promise<unknown>>;
+};
+
 /** A lock that the kernel frees when its process ends, however it ends. */
 export interface FileLock {
   /** Takes the lock, or answers `false` while somebody else has it. */
@@ -66,7 +71,7 @@ export interface FileSystem {
   /** Whose rules about names and open files hold. @default that of the process */
   readonly platform?: NodeJS.Platform | undefined;
   /** Calls that answer at once and block the thread. */
-  readonly direct: FileCalls;
+  readonly direct: DirectCalls;
   /** The same calls on the thread pool. */
   readonly pool: FileCalls;
   /** Opens the lock that lives at a path, and makes its file. */
@@ -76,7 +81,7 @@ export interface FileSystem {
 /** Names read from a folder at once. */
 const folderBuffer = 512;
 
-const direct: FileCalls = {
+const direct: DirectCalls = {
   open: fs.openSync,
   close: fs.closeSync,
   read: fs.readSync,

@@ -105,12 +105,12 @@ export class FolderSync {
     try {
       const fd = await descriptors.open(governor.pooled ? fileSystem.pool : governor.direct, folder, openFolder);
       try {
-        const { ino, birthtimeNs } = await governor.direct.fstat(fd);
+        const { ino, birthtimeNs } = governor.direct.fstat(fd);
         this.#count++;
         await fileSystem.pool.fsync(fd);
         return `${ino}.${birthtimeNs}`;
       } finally {
-        await governor.direct.close(fd);
+        governor.direct.close(fd);
       }
     } catch (error) {
       if (folder !== top && systemCode(error) === "ENOENT") return undefined;

@@ -19,13 +19,13 @@ function foldingFileSystem(top: string): FileSystem {
       return join(folder, name);
     }
   };
-  const fold = (calls: FileCalls): FileCalls =>
+  const fold = <C extends FileCalls>(calls: C): C =>
     Object.fromEntries(
       Object.entries(calls).map(([name, call]: [string, (...args: unknown[]) => unknown]) => [
         name,
         (...args: unknown[]) => call(...args.map((arg) => (typeof arg === "string" ? stored(arg) : arg))),
       ]),
-    ) as unknown as FileCalls;
+    ) as unknown as C;
   return { direct: fold(nodeFileSystem.direct), pool: fold(nodeFileSystem.pool), openLock: nodeFileSystem.openLock };
 }
 

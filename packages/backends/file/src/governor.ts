@@ -1,4 +1,4 @@
-import type { FileCalls, FileSystem } from "./file-system.ts";
+import type { DirectCalls, FileCalls, FileSystem } from "./file-system.ts";
 
 /** Values up to this many bytes are read and written on the calling thread, while the disk is quick. */
 const smallSize: number = 16 * 1024;
@@ -31,7 +31,7 @@ export interface Choice {
  */
 export class Governor {
   /** Direct calls, each of them timed. For calls that touch only what the kernel has in memory, whatever the choice. */
-  readonly direct: FileCalls;
+  readonly direct: DirectCalls;
   readonly #small: Choice;
   readonly #large: Choice;
   readonly #pooled: Choice;
@@ -63,6 +63,11 @@ export class Governor {
     return this.turn().then(() => this.choose(size));
   }
 
+  /** Whether a choice is that of direct calls only. */
+  isDirect(choice: Choice): boolean {
+    return choice === this.#small;
+  }
+
   /** The calls for bytes whose number became known after the choice. */
   sized(choice: Choice, size: number): FileCalls {
     return size <= smallSize ? choice.bytes : this.#pooled.bytes;
@@ -90,7 +95,7 @@ export class Governor {
     return true;
   }
 
-  #timed(calls: FileCalls): FileCalls {
+  #timed(calls: DirectCalls): DirectCalls {
     const timed: Record<string, (...args: unknown[]) => unknown> = {};
     for (const [name, call] of Object.entries(calls) as [string, (...args: unknown[]) => unknown][]) {
       // No call has more arguments than these.
@@ -105,7 +110,7 @@ export class Governor {
         }
       };
     }
-    return timed as unknown as FileCalls;
+    return timed as unknown as DirectCalls;
   }
 
   /** Retreats for longer than last time when it is slow again right after that, else briefly. */

@@ -1,5 +1,7 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { ByteStorage } from "@stowage/core";
 import { StorageError, update } from "@stowage/core";
 import { describe, expect, test } from "vitest";
@@ -119,6 +121,44 @@ describe("a change that another storage makes in the midst of one", () => {
 
   test.each(Object.keys(cases))("%s come out as one after the other also when both storages are new", async (name) => {
     await interrupt(cases[name]!, false, "process");
+  });
+});
+
+describe("a change that another process makes while this one is in the midst of a direct call", () => {
+  /** Puts from a process of its own, and waits for it without giving up the thread. */
+  const putElsewhere = (directory: string): void => {
+    const code = `
+      import { fileStorage } from "@stowage/file";
+      const storage = fileStorage({ directory: ${JSON.stringify(directory)}, durability: "process" });
+      await storage.put("key", new TextEncoder().encode("2"));
+      await storage.close();`;
+    const folder = fileURLToPath(new URL("..", import.meta.url));
+    execFileSync(process.execPath, ["--conditions=@stowage/source", "--no-warnings", "--input-type=module", "--eval", code], {
+      cwd: folder,
+    });
+  };
+
+  test.each(["replace and put", "put and put"])("%s come out as one after the other, wherever they meet", async (name) => {
+    const { first, allowed } = cases[name]!;
+    const directory = await freshFolder();
+    for (let n = 1; ; n++) {
+      const fileSystem = new ObservedFileSystem();
+      const one = fileStorage({ directory, durability: "process", fileSystem });
+      const { etag } = await one.put("key", bytes("0"));
+      await one.put("warm", bytes("warm"));
+      let count = 0;
+      fileSystem.interfere = ({ direct }, go) => {
+        if (direct && ++count === n) putElsewhere(directory);
+        return go();
+      };
+      const mine = await outcomeOf(first(one, etag));
+      fileSystem.interfere = (_, go) => go();
+      const reached = count >= n;
+      if (reached) expect(allowed, `in call ${n}`).toContain(`${mine} done ${await textUnder(one, "key")}`);
+      await one.close();
+      expect(await draftsIn(directory)).toEqual([]);
+      if (!reached) break;
+    }
   });
 });
 

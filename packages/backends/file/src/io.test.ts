@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bytes, ByteStorage, ErrorCode, StorageError } from "@stowage/core";
 import { describe, expect, test } from "vitest";
-import type { FileCalls } from "./file-system.ts";
+import type { DirectCalls, FileCalls } from "./file-system.ts";
 import { nodeFileSystem } from "./file-system.ts";
 import { Governor } from "./governor.ts";
 import { bytes, draftsIn, freshFolder, hurriedClock, open, textUnder } from "./testing/folders.ts";
@@ -47,7 +47,7 @@ describe("writes", () => {
       expect(await storage.get("written")).toEqual(value);
     }
 
-    function shorter(calls: FileCalls): FileCalls {
+    function shorter<C extends FileCalls>(calls: C): C {
       return {
         ...calls,
         write: (fd, buffer, offset, length) => calls.write(fd, buffer, offset, taken(length)),
@@ -57,7 +57,7 @@ describe("writes", () => {
   });
 
   test("that the file system does not take are errors, not loops", async () => {
-    const nothing = (calls: FileCalls): FileCalls => ({ ...calls, write: () => 0, writev: () => 0 });
+    const nothing = <C extends FileCalls>(calls: C): C => ({ ...calls, write: () => 0, writev: () => 0 });
     const fileSystem = new ObservedFileSystem({
       ...nodeFileSystem,
       direct: nothing(nodeFileSystem.direct),
@@ -71,7 +71,7 @@ describe("writes", () => {
 
   test("are not published when the file has another size than the value", async () => {
     const directory = await freshFolder();
-    const lying = (calls: FileCalls): FileCalls => ({ ...calls, write: (_, __, ___, length) => length });
+    const lying = (calls: DirectCalls): DirectCalls => ({ ...calls, write: (_, __, ___, length) => length });
     const fileSystem = new ObservedFileSystem({ ...nodeFileSystem, direct: lying(nodeFileSystem.direct) });
     await expect(open(directory, { fileSystem }).put("key", bytes("value"))).rejects.toMatchObject({ code: "unavailable" });
     expect(await open(directory).get("key")).toBeUndefined();

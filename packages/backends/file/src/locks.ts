@@ -40,6 +40,11 @@ export class Locks {
     return `${this.#folder}/${slot.toString(16)}`;
   }
 
+  /** Whether nobody in this process has a slot. */
+  isFree(slot: number): boolean {
+    return !this.#slots[slot]!.held;
+  }
+
   /** Takes a slot: first in line within this process, then, where it is `shared`, against the others. */
   acquire(slot: number, shared: boolean, signal: AbortSignal | undefined): Promise<void> | undefined {
     return this.#slots[slot]!.acquire(shared ? this.#fileSystem : undefined, signal);
@@ -59,7 +64,6 @@ class Slot {
   readonly #patience: number;
   readonly #waiting: (() => void)[] = [];
   #lock: FileLock | undefined;
-  /** Held by somebody in this process. */
   #held = false;
   /** Held against other processes as well. */
   #locked = false;
@@ -67,6 +71,11 @@ class Slot {
   constructor(path: string, patience: number) {
     this.#path = path;
     this.#patience = patience;
+  }
+
+  /** Held by somebody in this process. */
+  get held(): boolean {
+    return this.#held;
   }
 
   acquire(fileSystem: FileSystem | undefined, signal: AbortSignal | undefined): Promise<void> | undefined {

@@ -65,9 +65,55 @@ export class Publisher {
         }
       }
     } catch (error) {
-      await this.#drafts.discard(draft);
+      this.#drafts.discard(draft);
       throw error;
     }
+  }
+
+  /**
+   * The common case of `publish`, in one go: this is the only writer, and nothing is in the way. Answers `undefined`, with
+   * nothing done, where it is not that case.
+   */
+  publishNow(draft: Draft, change: Change, state: State): FileStat | undefined {
+    try {
+      return this.#placeNow(draft, change, state);
+    } catch (error) {
+      this.#drafts.discard(draft);
+      throw error;
+    }
+  }
+
+  #placeNow(draft: Draft, change: Change, state: State): FileStat | undefined {
+    const slot = this.#locks.slotOf(change.path, this.#disk.folding);
+    if (
+      this.#disk.platform === "win32" ||
+      !draft.solo ||
+      change.ifNoneMatch !== undefined ||
+      !this.#locks.isFree(slot) ||
+      !this.#disk.isPlainNow(change.path)
+    )
+      return undefined;
+    const { direct } = this.#disk.governor;
+    const target = this.#disk.absolute(change.path);
+    const current = direct.lstat(target);
+    if (current !== undefined && !current.isFile()) return undefined;
+    checkCondition(change, current);
+    try {
+      this.#succeed(draft, change, current);
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return undefined;
+      throw error;
+    }
+    try {
+      direct.rename(draft.path, target);
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === "ENOENT" || (code !== undefined && inTheWay.has(code))) return undefined;
+      state.visible = code === "EIO";
+      throw error;
+    }
+    state.visible = true;
+    return draft.stat;
   }
 
   /** Removes a value, and answers whether there was one. */
@@ -87,11 +133,8 @@ export class Publisher {
   }
 
   /** Before a draft is synced it gets its time and permissions, so that nothing about it changes after. */
-  finishing(names: FileCalls, change: Change): Finishing {
-    return async (draft) => {
-      const current = await names.lstat(this.#disk.absolute(change.path));
-      await succeed(names, draft, current?.mtimeNs ?? (await this.#lastDeleted(change, draft)), current);
-    };
+  finishing(change: Change): Finishing {
+    return (draft) => this.#succeed(draft, change, this.#disk.governor.direct.lstat(this.#disk.absolute(change.path)));
   }
 
   /**
@@ -106,10 +149,7 @@ export class Publisher {
       change.signal?.throwIfAborted();
       let tried = false;
       try {
-        const before = current?.mtimeNs ?? (await this.#lastDeleted(change, draft));
-        if (draft.stat.mtimeNs <= before || (current !== undefined && draft.stat.mode !== current.mode)) {
-          await succeed(names, draft, before, current);
-        }
+        this.#succeed(draft, change, current);
         tried = true;
         if (change.ifNoneMatch === undefined) await patiently(this.#disk, () => names.rename(draft.path, target));
         else await this.#create(names, draft, target);
@@ -134,15 +174,14 @@ export class Publisher {
   #current(names: FileCalls, change: Change, target: string): Answer<FileStat | undefined> {
     if (this.#disk.mayHaveObstacle(change.path)) return this.#clearCurrent(names, change, target);
     const current = this.#disk.governor.direct.lstat(target);
-    if (current instanceof Promise || (current !== undefined && !current.isFile())) return this.#clearCurrent(names, change, target);
-    return current;
+    return current === undefined || current.isFile() ? current : this.#clearCurrent(names, change, target);
   }
 
   /** As `#current`; removes hollow folders in its place. */
   async #clearCurrent(names: FileCalls, change: Change, target: string): Promise<FileStat | undefined> {
     const obstacle = await this.#disk.obstacleAt(names, change.path);
     if (obstacle !== undefined) throw invalidKey(obstacle, change);
-    const current = await this.#disk.governor.direct.lstat(target);
+    const current = this.#disk.governor.direct.lstat(target);
     if (current === undefined || current.isFile()) return current;
     if (!current.isDirectory()) throw invalidKey("A link, a pipe or a device has the name of this key; it is left alone.", change);
     const below = await firstKeyIn(this.#disk, names, change.path);
@@ -164,7 +203,7 @@ export class Publisher {
       if (!noLinks.has(systemCode(error) ?? "")) throw error;
       return await patiently(this.#disk, () => names.rename(draft.path, to));
     }
-    await this.#drafts.discard(draft);
+    this.#drafts.discard(draft);
   }
 
   async #unlink(names: FileCalls, change: Change, state: State): Promise<boolean> {
@@ -188,19 +227,21 @@ export class Publisher {
     }
     state.visible = true;
     this.#folders.changed(parentOf(target));
-    await rememberDeleted(names, this.#locks.pathOf(this.#locks.slotOf(change.path, this.#disk.folding)), current);
+    rememberDeleted(this.#disk.governor.direct, this.#lockOf(change), current);
     return true;
   }
 
-  async #lastDeleted({ path }: Change, { stat }: Draft): Promise<bigint> {
-    return await lastDeleted(this.#disk.governor.direct, this.#locks.pathOf(this.#locks.slotOf(path, this.#disk.folding)), stat);
+  /** Makes a draft ready to come after what is there: later than it, or than what was deleted, and with its permissions. */
+  #succeed(draft: Draft, change: Change, current: FileStat | undefined): void {
+    const { direct } = this.#disk.governor;
+    if (current !== undefined) draft.stat = matchMode(direct, draft.path, draft.stat, current);
+    const before = current?.mtimeNs ?? lastDeleted(direct, this.#lockOf(change), draft.stat);
+    draft.stat = advance(direct, draft.path, draft.stat, before);
   }
-}
 
-/** Makes a draft ready to come after a value: later than it, and with its permissions. */
-async function succeed(names: FileCalls, draft: Draft, before: bigint, current: FileStat | undefined): Promise<void> {
-  if (current !== undefined) draft.stat = await matchMode(names, draft.path, draft.stat, current);
-  draft.stat = await advance(names, draft.path, draft.stat, before);
+  #lockOf({ path }: Change): string {
+    return this.#locks.pathOf(this.#locks.slotOf(path, this.#disk.folding));
+  }
 }
 
 function checkCondition({ operation, key, ifMatch, ifNoneMatch }: Change, current: FileStat | undefined): void {

@@ -56,7 +56,7 @@ export class Reader {
       try {
         return { stat: file.stat, value: await readWhole(governor.sized(choice, Number(file.stat.size)), file) };
       } finally {
-        await governor.direct.close(file.fd);
+        governor.direct.close(file.fd);
       }
     } finally {
       descriptors.give();
@@ -76,7 +76,7 @@ export class Reader {
   }
 
   close(file: OpenFile): void {
-    void this.#disk.governor.direct.close(file.fd);
+    this.#disk.governor.direct.close(file.fd);
   }
 
   /** The bytes of a part as a stream, which closes the file when it ends, fails, is cancelled or aborted. */
@@ -170,13 +170,13 @@ export class Reader {
     }
     const { direct } = this.#disk.governor;
     try {
-      const stat = await direct.fstat(fd);
+      const stat = direct.fstat(fd);
       if (stat.isFile()) return { fd, stat };
     } catch (error) {
-      await direct.close(fd);
+      direct.close(fd);
       throw error;
     }
-    await direct.close(fd);
+    direct.close(fd);
     return undefined;
   }
 }

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { StorageError } from "@stowage/core";
 import { describe, expect, test } from "vitest";
 import { fileStorage } from "./file-storage.ts";
-import type { FileCalls, FileStat, FileSystem } from "./file-system.ts";
+import type { DirectCalls, FileStat, FileSystem } from "./file-system.ts";
 import { nodeFileSystem } from "./file-system.ts";
 import { treeLayout } from "./layouts/tree.ts";
 import { bytes, freshFolder, open, textUnder } from "./testing/folders.ts";
@@ -19,11 +19,11 @@ function stoppedFileSystem(): FileSystem {
   const { direct, pool, openLock } = nodeFileSystem;
   const time = Math.floor(Date.now() / 1000);
   const stop = (found: unknown): FileStat => Object.assign(found as FileStat, { ino: 7n });
-  const stopped: FileCalls = {
+  const stopped: DirectCalls = {
     ...direct,
     open: (path, flags, mode) => {
       const fd = direct.open(path, flags, mode);
-      if ((flags & constants.O_CREAT) !== 0) futimesSync(fd as number, time, time);
+      if ((flags & constants.O_CREAT) !== 0) futimesSync(fd, time, time);
       return fd;
     },
     write: (fd, buffer, offset, length) => {

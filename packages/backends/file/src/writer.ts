@@ -52,10 +52,14 @@ export class Writer {
     const state: State = { visible: false };
     try {
       if (!this.#ready) await this.#prepare();
-      const choice = await this.#disk.governor.choose(value.byteLength);
-      const finishing = this.#durable ? this.#publisher.finishing(choice.names, change) : undefined;
-      const draft = await this.#drafts.ofValue(choice, value, finishing);
-      const stat = await this.#publisher.publish(choice.names, draft, change, state);
+      const chosen = this.#disk.governor.choose(value.byteLength);
+      const choice = chosen instanceof Promise ? await chosen : chosen;
+      const quick = !this.#durable && this.#disk.governor.isDirect(choice) && change.ifNoneMatch === undefined;
+      const draft =
+        (quick ? this.#drafts.ofValueNow(value) : undefined) ??
+        (await this.#drafts.ofValue(choice, value, this.#durable ? this.#publisher.finishing(change) : undefined));
+      const published = quick ? this.#publisher.publishNow(draft, change, state) : undefined;
+      const stat = published ?? (await this.#publisher.publish(choice.names, draft, change, state));
       if (this.#durable) await this.#folders.sync(this.#folderOf(change));
       return stat;
     } catch (error) {
@@ -68,7 +72,7 @@ export class Writer {
     try {
       if (!this.#ready) await this.#prepare();
       const choice = await this.#disk.governor.choose(Number.POSITIVE_INFINITY);
-      const finishing = this.#durable ? this.#publisher.finishing(choice.names, change) : undefined;
+      const finishing = this.#durable ? this.#publisher.finishing(change) : undefined;
       const draft = await this.#drafts.ofSource(choice, source, { key: change.key, size, signal: change.signal }, finishing);
       const stat = await this.#publisher.publish(choice.names, draft, change, state);
       if (this.#durable) await this.#folders.sync(this.#folderOf(change));

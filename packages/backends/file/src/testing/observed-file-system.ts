@@ -1,4 +1,4 @@
-import type { FileCalls, FileLock, FileSystem } from "../file-system.ts";
+import type { DirectCalls, FileCalls, FileLock, FileSystem } from "../file-system.ts";
 import { nodeFileSystem } from "../file-system.ts";
 
 /** One call to the system on its way. */
@@ -13,7 +13,7 @@ export type Interference = (call: SystemCall, go: () => unknown) => unknown;
 
 /** The disk, with every call seen, and changed where a test wants that. */
 export class ObservedFileSystem implements FileSystem {
-  readonly direct: FileCalls;
+  readonly direct: DirectCalls;
   readonly pool: FileCalls;
   /** The calls so far, as `"rename"`; `"pool fsync"` for those on the pool. */
   readonly log: string[] = [];
@@ -27,7 +27,7 @@ export class ObservedFileSystem implements FileSystem {
 
   constructor(below: FileSystem = nodeFileSystem) {
     this.platform = below.platform;
-    this.direct = this.#observe(below.direct, true);
+    this.direct = this.#observe(below.direct, true) as DirectCalls;
     this.pool = this.#observe(below.pool, false);
     this.#below = below;
   }

@@ -36,14 +36,16 @@ export class Governor {
   readonly #large: Choice;
   readonly #pooled: Choice;
   readonly #alwaysPool: boolean;
+  readonly #now: () => number;
   #poolUntil = 0;
   #retreat = 0;
   #callsSince = quickAgain;
   #turnStart = 0;
   #turn: Promise<void> | undefined;
 
-  constructor(fileSystem: FileSystem, io: "auto" | "pool") {
+  constructor(fileSystem: FileSystem, io: "auto" | "pool", now: () => number = () => performance.now()) {
     const { direct, pool } = fileSystem;
+    this.#now = now;
     this.direct = this.#timed(direct);
     this.#small = { names: this.direct, bytes: this.direct };
     this.#large = { names: this.direct, bytes: pool };
@@ -53,7 +55,7 @@ export class Governor {
 
   /** Whether direct calls are given up at the moment. */
   get pooled(): boolean {
-    return this.#alwaysPool || (this.#poolUntil !== 0 && performance.now() < this.#poolUntil);
+    return this.#alwaysPool || (this.#poolUntil !== 0 && this.#now() < this.#poolUntil);
   }
 
   /** The calls for an operation on this many bytes, once the event loop has had its turn. */
@@ -89,8 +91,8 @@ export class Governor {
   }
 
   #mayGoOn(): boolean {
-    if (this.#turn !== undefined) return performance.now() - this.#turnStart < patience;
-    this.#turnStart = performance.now();
+    if (this.#turn !== undefined) return this.#now() - this.#turnStart < patience;
+    this.#turnStart = this.#now();
     void this.turn();
     return true;
   }
@@ -100,12 +102,12 @@ export class Governor {
     for (const [name, call] of Object.entries(calls) as [string, (...args: unknown[]) => unknown][]) {
       // No call has more arguments than these.
       timed[name] = (a, b, c, d, e) => {
-        const start = performance.now();
+        const start = this.#now();
         this.#callsSince++;
         try {
           return call(a, b, c, d, e);
         } finally {
-          const end = performance.now();
+          const end = this.#now();
           if (end - start > patience) this.#slow(end);
         }
       };

@@ -1,6 +1,23 @@
+import { constants } from "node:fs";
 import { StorageError } from "@stowage/core";
-import { storageName } from "./errors.ts";
+import { storageName, systemCode } from "./errors.ts";
 import type { FileLock, FileSystem } from "./file-system.ts";
+
+/** A file of a lock is made by itself, so that what stands against it is told as it is. */
+const makeFlags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
+
+/**
+ * Opens a lock and makes its file where it is missing. A file that is there is left to the lock alone: closing it here
+ * would free what somebody else in this process holds.
+ */
+export async function openLockAt(fileSystem: FileSystem, path: string): Promise<FileLock> {
+  try {
+    await fileSystem.pool.close(await fileSystem.pool.open(path, makeFlags, 0o666));
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+  }
+  return await fileSystem.openLock(path);
+}
 
 /** Locks that the keys share; two keys with the same one only wait for each other. */
 const slots = 16;
@@ -90,7 +107,7 @@ class Slot {
     try {
       signal?.throwIfAborted();
       if (fileSystem === undefined) return;
-      this.#lock ??= await fileSystem.openLock(this.#path);
+      this.#lock ??= await openLockAt(fileSystem, this.#path);
       if (!this.#lock.tryAcquire()) await this.#wait(this.#lock, signal);
       this.#locked = true;
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { Disk } from "./disk.ts";
 import { systemCode } from "./errors.ts";
 import type { FileLock } from "./file-system.ts";
+import { openLockAt } from "./locks.ts";
 
 /**
  * Spares the only writer of a folder the locks between processes.
@@ -85,7 +86,7 @@ export class Solo {
 
   /** Held only for a moment, and only by writers that begin. */
   async #acquire(): Promise<FileLock> {
-    const lock = await this.#disk.fileSystem.openLock(this.#lockPath);
+    const lock = await openLockAt(this.#disk.fileSystem, this.#lockPath);
     while (!lock.tryAcquire()) await this.#disk.governor.turn();
     return lock;
   }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Disk } from "./disk.ts";
 import { foreignCode, systemCode } from "./errors.ts";
 import type { FileCalls, FileLock } from "./file-system.ts";
+import { openLockAt } from "./locks.ts";
 
 const draftName = /^([0-9a-f]{32})-[0-9a-z]+$/;
 const ownerName = /^[0-9a-f]{32}$/;
@@ -115,7 +116,7 @@ export class TemporaryFiles {
   }
 
   #openLock(owner: string): Promise<FileLock> {
-    return this.#disk.fileSystem.openLock(`${this.#owners}/${owner}`);
+    return openLockAt(this.#disk.fileSystem, `${this.#owners}/${owner}`);
   }
 
   async #isThere(owner: string): Promise<boolean> {

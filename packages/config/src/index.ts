@@ -5,7 +5,7 @@ export { ConfigError } from "./problems.ts";
 export type { Place, Problem } from "./problems.ts";
 export { lint } from "./lint/lint.ts";
 export type { Finding, LintOptions } from "./lint/lint.ts";
-export type { FindingCode } from "./lint/rules.ts";
+export type { FindingCode, Severity } from "./lint/rules.ts";
 export { storagesSchema } from "./schema.ts";
 export type { SchemaOptions } from "./schema.ts";
 export type { JsonSchema } from "./option-schema.ts";

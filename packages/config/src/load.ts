@@ -80,10 +80,10 @@ export async function parseStorages(text: string, options: ParseOptions = {}): P
     await closeAll(maker.owned).catch(() => {}); // nothing was written to them, and the problem is the one to tell
     throw error;
   }
-  return new LoadedStorages({ names, named: maker.named, owned: maker.owned, clock });
+  return new LoadedStorages({ names, named: maker.named, owned: maker.owned, plugins: registry.known, clock });
 }
 
-/** Unwise orders of layers: errors become problems, warnings are given. */
+/** Unwise orders of layers: errors become problems, warnings are given, and notes are left to `explain`. */
 function judge({ named, places }: Maker, registry: Registry, problems: Problems, file: string): Warning[] {
   const warnings: Warning[] = [];
   const seen = new Set<string>();
@@ -94,7 +94,7 @@ function judge({ named, places }: Maker, registry: Registry, problems: Problems,
       if (seen.has(once)) continue;
       seen.add(once);
       if (finding.severity === "error") problems.add(place, sentenceOf(finding));
-      else warnings.push({ ...finding, ...place, file });
+      if (finding.severity === "warning") warnings.push({ ...finding, ...place, file });
     }
   }
   return warnings;

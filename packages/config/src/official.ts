@@ -15,6 +15,7 @@ export const official: ReadonlyMap<string, Official> = new Map<string, Official>
   ["redis", backend("redis")],
   ["s3", backend("s3")],
   ["sqlite", backend("sqlite")],
+  ["composite", backend("composite", "replicates")],
 
   ["json", codec("core")],
   ["text", codec("core")],
@@ -30,10 +31,11 @@ export const official: ReadonlyMap<string, Official> = new Map<string, Official>
   ["compressed", layer("compressed", "compresses")],
   ["cached", layer("cached", "caches")],
   ["metrics", layer("metrics", "measures")],
+  ["events", layer("events")],
 ]);
 
-function backend(name: string): Official {
-  return { package: `@stowage/${name}`, kind: "backend", traits: [] };
+function backend(name: string, ...traits: readonly Trait[]): Official {
+  return { package: `@stowage/${name}`, kind: "backend", traits };
 }
 
 function codec(name: string): Official {

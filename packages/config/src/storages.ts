@@ -1,5 +1,6 @@
-import type { AnyStorage, ByteStorage, Clock, StandardSchema, Storage } from "@stowage/core";
+import type { AnyStorage, ByteStorage, Clock, Plugin, StandardSchema, Storage } from "@stowage/core";
 import { explain, isByteStorage, StorageError } from "@stowage/core";
+import { lint } from "./lint/lint.ts";
 import { unknownStorage } from "./plan.ts";
 import { quote } from "./problems.ts";
 import { CheckedStorage } from "./checked-storage.ts";
@@ -21,7 +22,7 @@ export interface Storages extends AsyncDisposable {
    * @throws StorageError `config` where there is no such storage, or where it holds values
    */
   bytes(name: string): ByteStorage;
-  /** The stacks in text: all, or the one with this name. */
+  /** The stacks in text, with what one should know of them: all, or the one with this name. */
   explain(name?: string): string;
   /**
    * Closes every storage once, those that use others before those others. Tries all, then rejects with the first error.
@@ -35,6 +36,8 @@ export interface LoadedParts {
   readonly named: ReadonlyMap<string, AnyStorage>;
   /** What is to be closed, in the order of making. */
   readonly owned: readonly AnyStorage[];
+  /** What is known of their layers. */
+  readonly plugins: readonly Plugin[];
   readonly clock: Clock;
 }
 
@@ -43,14 +46,16 @@ export class LoadedStorages implements Storages {
   readonly names: readonly string[];
   readonly #named: ReadonlyMap<string, AnyStorage>;
   readonly #owned: readonly AnyStorage[];
+  readonly #plugins: readonly Plugin[];
   readonly #clock: Clock;
   readonly #checked = new WeakMap<StandardSchema, Map<string, AnyStorage>>();
   #closing: Promise<void> | undefined;
 
-  constructor({ names, named, owned, clock }: LoadedParts) {
+  constructor({ names, named, owned, plugins, clock }: LoadedParts) {
     this.names = names;
     this.#named = named;
     this.#owned = owned;
+    this.#plugins = plugins;
     this.#clock = clock;
   }
 
@@ -77,8 +82,8 @@ export class LoadedStorages implements Storages {
   }
 
   explain(name?: string): string {
-    if (name !== undefined) return explain(this.#find(name));
-    return this.names.map((each) => `${each}\n${indented(explain(this.#find(each)))}`).join("\n\n");
+    if (name !== undefined) return this.#explain(name);
+    return this.names.map((each) => `${each}\n${indented(this.#explain(each))}`).join("\n\n");
   }
 
   close(): Promise<void> {
@@ -87,6 +92,12 @@ export class LoadedStorages implements Storages {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #explain(name: string): string {
+    const storage = this.#find(name);
+    const notes = lint(storage, { plugins: this.#plugins }).filter(({ severity }) => severity === "note");
+    return [explain(storage), ...notes.map(({ message }) => `note: ${message}`)].join("\n\n");
   }
 
   #find(name: string): AnyStorage {

@@ -9,7 +9,7 @@ import { parseStorages } from "../load.ts";
 import { official } from "../official.ts";
 import { Registry } from "../registry.ts";
 import { lint } from "./lint.ts";
-import type { FindingCode } from "./rules.ts";
+import type { FindingCode, Severity } from "./rules.ts";
 
 type AnyPart = (inner: AnyStorage) => AnyStorage;
 
@@ -24,9 +24,9 @@ const metrics = fake("metrics");
 const disk = (directory = "/a"): AnyStorage => fakeBackend("file", { durability: "power", shared: true }, { directory });
 
 /** For each finding: stacks that have it, with the better order, and stacks that are nearly the same and have none. */
-const cases: Record<FindingCode, { severity: "error" | "warning"; bad: () => AnyStorage[]; better: string[]; good: () => AnyStorage[] }> = {
+const cases: Record<FindingCode, { severity: Severity; bad: () => AnyStorage[]; better: string[]; good: () => AnyStorage[] }> = {
   "compression-below-encryption": {
-    severity: "warning",
+    severity: "error",
     bad: () => [on(memoryStorage(), compressed(), encrypted), on(memoryStorage(), compressed(), readOnly(), encrypted)],
     better: ["memory", "encrypted", "compressed"],
     good: () => [on(memoryStorage(), encrypted, compressed()), on(memoryStorage(), compressed())],
@@ -121,11 +121,12 @@ const cases: Record<FindingCode, { severity: "error" | "warning"; bad: () => Any
     better: ["memory", "cached"],
     good: () => [on(memoryStorage(), fake("cached", {}, memoryStorage())), on(disk("/a"), fake("cached", {}, disk("/b")))],
   },
-  "plaintext-cache": {
+  "plaintext-leaves": {
     severity: "error",
     bad: () => [
       on(memoryStorage(), encrypted, fake("cached", {}, disk())),
       on(memoryStorage(), encrypted, json(), fake("cached", {}, on(fakeBackend("redis", { shared: true }), json()))),
+      on(memoryStorage(), encrypted, fake("behind", {}, disk())),
     ],
     better: ["memory", "encrypted", "cached"],
     good: () => [
@@ -134,13 +135,28 @@ const cases: Record<FindingCode, { severity: "error" | "warning"; bad: () => Any
       on(memoryStorage(), encrypted, fake("cached", {}, on(disk(), encrypted))),
       on(memoryStorage(), fake("cached", {}, disk())),
       on(memoryStorage(), fake("cached", {}, disk()), encrypted),
+      on(memoryStorage(), fake("behind", {}, disk()), encrypted),
+      on(memoryStorage(), encrypted, fake("behind", {}, on(disk(), encrypted))),
+      on(memoryStorage(), encrypted, fake("behind")),
     ],
   },
-  "plaintext-queue": {
-    severity: "error",
-    bad: () => [on(memoryStorage(), encrypted, fake("behind", {}, disk()))],
-    better: ["memory", "behind", "encrypted"],
-    good: () => [on(memoryStorage(), fake("behind", {}, disk()), encrypted), on(memoryStorage(), encrypted, fake("behind"))],
+  "plaintext-in-memory": {
+    severity: "note",
+    bad: () => [on(memoryStorage(), encrypted, cached), on(memoryStorage(), encrypted, json(), cached)],
+    better: ["memory", "encrypted", "cached"],
+    good: () => [on(memoryStorage(), cached), on(memoryStorage(), fake("cached", {}, disk()), encrypted)],
+  },
+  "composite-below-encryption": {
+    severity: "note",
+    bad: () => [on(memoryStorage(), fake("composite", {}, memoryStorage()), encrypted)],
+    better: ["memory", "composite", "encrypted"],
+    good: () => [on(memoryStorage(), fake("composite", {}, memoryStorage()))],
+  },
+  "composite-above-encryption": {
+    severity: "note",
+    bad: () => [on(memoryStorage(), encrypted, fake("composite", {}, on(memoryStorage(), encrypted)))],
+    better: ["memory", "encrypted", "composite"],
+    good: () => [on(memoryStorage(), fake("composite", {}, memoryStorage()))],
   },
 };
 
@@ -159,7 +175,7 @@ describe.each(Object.entries(cases))("%s", (code, { severity, bad, better, good 
   });
 });
 
-test("the canonical order has no finding", () => {
+test("the canonical order has nothing to mend", () => {
   const storage = on(
     memoryStorage(),
     fake("behind"),
@@ -173,7 +189,7 @@ test("the canonical order has no finding", () => {
     cached,
     metrics,
   );
-  expect(lint(storage)).toEqual([]);
+  expect(lint(storage).map(({ code }) => code)).toEqual(["plaintext-in-memory"]);
 });
 
 test("the better order of a stack has no order left to find", () => {
@@ -194,7 +210,8 @@ test("the better order of a stack has no order left to find", () => {
   const [finding] = lint(on(memoryStorage(), ...shuffled.map((name) => parts[name])));
   expect(finding?.order[0]).toBe("memory");
   expect(finding?.order.toSorted()).toEqual(["memory", ...shuffled].sort());
-  expect(lint(on(memoryStorage(), ...(finding?.order.slice(1) ?? []).map((name) => parts[name])))).toEqual([]);
+  const better = on(memoryStorage(), ...(finding?.order.slice(1) ?? []).map((name) => parts[name]));
+  expect(lint(better).filter(({ severity }) => severity !== "note")).toEqual([]);
 });
 
 test("works on stacks made in code, of typed layers", () => {
@@ -266,6 +283,17 @@ describe("the loader", () => {
       'storage.yaml:1:50 storages.a.layers[1]: "retry" above "json" does that work again at each attempt; put it below, next to the backend. A better order, from the backend up: memory, retry, json.';
     expect(emitted.mock.calls).toEqual([[sentence, { type: "StorageWarning", code: "retry-above-transform" }]]);
     emitted.mockRestore();
+    await storages.close();
+  });
+
+  test("leaves notes to explain, which tells them below the picture", async () => {
+    const warnings: unknown[] = [];
+    const text = "storages:\n  a:\n    backend: memory\n    layers: [encrypted, cached]\n";
+    const plugins = [fakePlugin("encrypted", ["encrypts"]), fakePlugin("cached", ["caches"])];
+    const storages = await parseStorages(text, { plugins, onWarning: (warning) => warnings.push(warning) });
+    expect(warnings).toEqual([]);
+    const note = 'note: "cached" above "encrypted" keeps values unencrypted, in the memory of this process alone.';
+    expect(storages.explain("a")).toMatch(new RegExp(`\\n\\n${note}$`));
     await storages.close();
   });
 

@@ -1,7 +1,7 @@
 import type { AnyStorage, Plugin, Trait } from "@stowage/core";
 import { official } from "../official.ts";
 import { betterOrder } from "./order.ts";
-import type { FindingCode } from "./rules.ts";
+import type { FindingCode, Severity } from "./rules.ts";
 import { pairRules, storeRules } from "./rules.ts";
 
 export interface LintOptions {
@@ -12,8 +12,8 @@ export interface LintOptions {
 /** An order of layers that is unwise. */
 export interface Finding {
   readonly code: FindingCode;
-  /** `error`: data would be at risk; the loader stops. `warning`: it works, but not as one would want. */
-  readonly severity: "error" | "warning";
+  /** `error`: data would be at risk; the loader stops. `warning`: it works, but not as one would want. `note`: it is well, and one should know. */
+  readonly severity: Severity;
   /** One sentence: what is wrong, and what to do. */
   readonly message: string;
   /** The layers that do not go together: "retry over json". */
@@ -87,7 +87,7 @@ class Linter {
     if (below === undefined) return;
     const keepsElsewhere = part.traits.has("caches") || part.traits.has("queues");
     for (const rule of keepsElsewhere ? storeRules : []) {
-      const applies = part.traits.has(rule.of) && others.some((store) => rule.applies(store, below, this.#encrypts));
+      const applies = rule.of.some((trait) => part.traits.has(trait)) && others.some((store) => rule.applies(store, below, this.#encrypts));
       if (applies) this.#report(rule, [part], path);
     }
     const here: Above = { part, next: above, traits: new Set([...(above?.traits ?? []), ...part.traits]) };
@@ -161,5 +161,5 @@ function partsOf(above: Above | undefined): Part[] {
 
 function traitsOf(plugin: Plugin): readonly Trait[] {
   if (plugin.kind === "codec") return ["codes"];
-  return plugin.kind === "layer" ? (plugin.traits ?? []) : [];
+  return plugin.traits ?? [];
 }

@@ -1,8 +1,8 @@
 import type { Trait } from "@stowage/core";
 import type { Part } from "./lint.ts";
 
-/** Where each kind of layer belongs, from the backend up. */
-const ranks: Readonly<Record<Trait, number>> = {
+/** Where each kind of layer belongs, from the backend up. What has no place of its own stays above what it stands on. */
+const ranks: Readonly<Partial<Record<Trait, number>>> = {
   queues: 1,
   retries: 2,
   encrypts: 3,
@@ -20,8 +20,8 @@ export function betterOrder(parts: readonly Part[]): string[] {
   const upwards = parts.filter(({ storage }) => storage.name !== "borrowed").toReversed();
   let rank = 0;
   const ranked = upwards.map(({ storage, traits }) => {
-    // What has no place of its own stays above what it stands on.
-    rank = traits.size === 0 ? rank : Math.max(...[...traits].map((trait) => ranks[trait]));
+    const places = [...traits].flatMap((trait) => ranks[trait] ?? []);
+    if (places.length > 0) rank = Math.max(...places);
     return { name: storage.name, rank: storage.inner.length === 0 ? 0 : rank };
   });
   return ranked.toSorted((a, b) => a.rank - b.rank).map(({ name }) => name);

@@ -5,23 +5,28 @@ import type { Part } from "./lint.ts";
 export type FindingCode =
   | "cache-below-transform"
   | "cache-of-itself"
+  | "composite-above-encryption"
+  | "composite-below-encryption"
   | "compression-below-encryption"
   | "compression-below-envelope"
   | "envelope-below-encryption"
   | "limit-below-transform"
   | "metrics-below-cache"
-  | "plaintext-cache"
-  | "plaintext-queue"
+  | "plaintext-in-memory"
+  | "plaintext-leaves"
   | "rekey-below-encryption"
   | "retry-above-cache"
   | "retry-above-transform"
   | "two-compressions"
   | "two-retries";
 
-/** Two layers on one path that should not be in this order. */
+/** `error`: data would be at risk; `warning`: it works, but not as one would want; `note`: it is well, and one should know. */
+export type Severity = "error" | "warning" | "note";
+
+/** Two layers on one path that should not be in this order, or of which one should know something. */
 export interface PairRule {
   readonly code: FindingCode;
-  readonly severity: "error" | "warning";
+  readonly severity: Severity;
   readonly upper: Trait;
   readonly lower: Trait;
   /** One is enough: the better order is without the upper one. */
@@ -34,8 +39,8 @@ export interface PairRule {
 /** A layer that keeps data in a second storage, which is wrong for it. */
 export interface StoreRule {
   readonly code: FindingCode;
-  readonly severity: "error" | "warning";
-  readonly of: Trait;
+  readonly severity: Severity;
+  readonly of: readonly Trait[];
   readonly applies: (store: AnyStorage, below: AnyStorage, encrypts: (storage: AnyStorage) => boolean) => boolean;
   readonly message: (name: string) => string;
 }
@@ -45,7 +50,7 @@ const transforms: readonly Trait[] = ["encrypts", "envelops", "compresses", "cod
 export const pairRules: readonly PairRule[] = [
   {
     code: "compression-below-encryption",
-    severity: "warning",
+    severity: "error",
     upper: "encrypts",
     lower: "compresses",
     message: (upper, lower) => `"${lower}" below "${upper}" saves nothing, because what is encrypted cannot be compressed; put it above.`,
@@ -122,6 +127,29 @@ export const pairRules: readonly PairRule[] = [
     message: (upper, lower) =>
       `"${lower}" below "${upper}" does not see the calls that the cache answers; put it on top, or one more there.`,
   },
+  {
+    code: "plaintext-in-memory",
+    severity: "note",
+    upper: "caches",
+    lower: "encrypts",
+    message: (upper, lower) => `"${upper}" above "${lower}" keeps values unencrypted, in the memory of this process alone.`,
+  },
+  {
+    code: "composite-below-encryption",
+    severity: "note",
+    upper: "encrypts",
+    lower: "replicates",
+    message: (upper, lower) =>
+      `"${upper}" above "${lower}" encrypts once, with the same keys for every replica; versions and tombstones below it are not encrypted.`,
+  },
+  {
+    code: "composite-above-encryption",
+    severity: "note",
+    upper: "replicates",
+    lower: "encrypts",
+    message: (upper, lower) =>
+      `"${upper}" above "${lower}" lets each replica encrypt for itself, with keys of its own, and costs that work once for each.`,
+  },
   ...(["encrypts", "envelops", "compresses"] as const).map((upper): PairRule => ({
     code: "limit-below-transform",
     severity: "warning",
@@ -137,26 +165,18 @@ export const storeRules: readonly StoreRule[] = [
   {
     code: "cache-of-itself",
     severity: "error",
-    of: "caches",
+    of: ["caches"],
     applies: (store, below) => shareBackend(store, below),
     message: (name) =>
       `the store of "${name}" is the backend that it is to spare; give it one of its own, or none to keep entries in memory.`,
   },
   {
-    code: "plaintext-cache",
+    code: "plaintext-leaves",
     severity: "error",
-    of: "caches",
+    of: ["caches", "queues"],
     applies: (store, below, encrypts) => leavesMemory(store) && encrypts(below) && !encrypts(store),
     message: (name) =>
-      `"${name}" above encryption keeps unencrypted values in a store outside of this process; put it below the encryption, or encrypt its store too.`,
-  },
-  {
-    code: "plaintext-queue",
-    severity: "error",
-    of: "queues",
-    applies: (store, below, encrypts) => leavesMemory(store) && encrypts(below) && !encrypts(store),
-    message: (name) =>
-      `"${name}" above encryption keeps unencrypted values in its journal; put it below the encryption, or encrypt the journal too.`,
+      `"${name}" above encryption keeps unencrypted values in a second storage that outlives or leaves this process; put it below the encryption, or encrypt that storage too.`,
   },
 ];
 

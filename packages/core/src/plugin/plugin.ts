@@ -2,8 +2,19 @@ import type { Clock } from "../contract/clock.ts";
 import type { AnyStorage } from "../contract/contract.ts";
 import type { Options, OptionsOf } from "./option-kinds.ts";
 
-/** What a layer does to what passes through it, so that an unwise order can be found. */
-export type Trait = "caches" | "codes" | "compresses" | "encrypts" | "envelops" | "limits" | "measures" | "queues" | "rekeys" | "retries";
+/** What a storage does to what passes through it, so that an unwise order can be found. */
+export type Trait =
+  | "caches"
+  | "codes"
+  | "compresses"
+  | "encrypts"
+  | "envelops"
+  | "limits"
+  | "measures"
+  | "queues"
+  | "rekeys"
+  | "replicates"
+  | "retries";
 
 /** What the loader of a file hands to `make` beside the options. */
 export interface PluginContext {
@@ -25,6 +36,8 @@ export interface BackendPlugin<D extends Options = Options> extends PluginBase<D
   readonly kind: "backend";
   /** `any`: its options decide between the two. */
   readonly gives: "bytes" | "values" | "any";
+  /** @default [] */
+  readonly traits?: readonly Trait[] | undefined;
   make(options: OptionsOf<D>, context: PluginContext): AnyStorage;
 }
 

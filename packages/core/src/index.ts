@@ -16,6 +16,7 @@ export * from "./backend/base-storage.ts";
 export * from "./backend/clear-by-list.ts";
 export * from "./backend/lifecycle.ts";
 export * from "./backend/partial.ts";
+export * from "./backend/turns.ts";
 export * from "./layers/borrowed.ts";
 export * from "./layers/limited.ts";
 export * from "./layers/prefixed.ts";

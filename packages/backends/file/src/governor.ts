@@ -1,9 +1,10 @@
+import { Turns } from "@stowage/core";
 import type { DirectCalls, FileCalls, FileSystem } from "./file-system.ts";
 
 /** Values up to this many bytes are read and written on the calling thread, while the disk is quick. */
 const smallSize: number = 16 * 1024;
 
-/** Milliseconds that one turn of the event loop may go on with direct calls, and that one such call may take. */
+/** Milliseconds that a direct call may take. */
 const patience = 1;
 
 /** Milliseconds on the thread pool after a slow direct call: at first, and at most, after it was slow again and again. */
@@ -40,12 +41,12 @@ export class Governor {
   #poolUntil = 0;
   #retreat = 0;
   #callsSince = quickAgain;
-  #turnStart = 0;
-  #turn: Promise<void> | undefined;
+  readonly #turns: Turns;
 
   constructor(fileSystem: FileSystem, io: "auto" | "pool", now: () => number = () => performance.now()) {
     const { direct, pool } = fileSystem;
     this.#now = now;
+    this.#turns = new Turns(now);
     this.direct = this.#timed(direct);
     this.#small = { names: this.direct, bytes: this.direct };
     this.#large = { names: this.direct, bytes: pool };
@@ -61,7 +62,7 @@ export class Governor {
   /** The calls for an operation on this many bytes, once the event loop has had its turn. */
   choose(size: number): Choice | Promise<Choice> {
     if (this.pooled) return this.#pooled;
-    if (this.#mayGoOn()) return size <= smallSize ? this.#small : this.#large;
+    if (this.#turns.hasTime) return size <= smallSize ? this.#small : this.#large;
     return this.turn().then(() => this.choose(size));
   }
 
@@ -77,24 +78,12 @@ export class Governor {
 
   /** Waits for the next turn where this one is spent; for loops of many direct calls. */
   breathe(): Promise<void> | undefined {
-    return this.#mayGoOn() ? undefined : this.turn();
+    return this.#turns.hasTime ? undefined : this.turn();
   }
 
   /** The next turn of the event loop. */
   turn(): Promise<void> {
-    return (this.#turn ??= new Promise((resolve) => {
-      setImmediate(() => {
-        this.#turn = undefined;
-        resolve();
-      });
-    }));
-  }
-
-  #mayGoOn(): boolean {
-    if (this.#turn !== undefined) return this.#now() - this.#turnStart < patience;
-    this.#turnStart = this.#now();
-    void this.turn();
-    return true;
+    return this.#turns.next();
   }
 
   #timed(calls: DirectCalls): DirectCalls {

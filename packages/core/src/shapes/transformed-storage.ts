@@ -96,6 +96,14 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
     return 16 * 1024;
   }
 
+  /**
+   * Bytes at the front of a value that `info` wants to see. Then `head`, and `list` with `info` for each of its keys, ask for
+   * them by one read, which tells the rest too, in place of asking below for what is known. @default 0
+   */
+  protected get headSize(): number {
+    return 0;
+  }
+
   /** Whether `info` may treat an entry as missing, so that `has` must ask it. */
   protected get hides(): boolean {
     return false;
@@ -107,7 +115,7 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   }
 
   /** The stored size of a stream of `size` plain bytes, where it can be told beforehand. */
-  protected storedSize(_size: number): number | undefined {
+  protected storedSize(_size: number, _options: WriteOptions): number | undefined {
     return undefined;
   }
 
@@ -143,17 +151,31 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
 
   async #head(key: string, options: CallOptions | undefined): Promise<EntryInfo | undefined> {
     for (let attempt = 0; ; attempt++) {
-      const info = await this.below.head(key, options);
-      if (info === undefined) return undefined;
-      const value = new InnerValue(this.belowBytes, info, options?.signal);
+      const value = await this.look(key, options);
+      if (value === undefined) return undefined;
       try {
-        return await this.info(info, value);
+        return await this.info(value.info, value);
       } catch (error) {
         if (!value.moved || attempt >= restarts) throw error;
       } finally {
         value.close();
       }
     }
+  }
+
+  /** What `info` is asked about: an entry as it is stored now, with the first `headSize` bytes of its value. */
+  protected async look(key: string, options: CallOptions | undefined): Promise<InnerValue | undefined> {
+    const { headSize, belowBytes } = this;
+    if (headSize === 0) {
+      const info = await belowBytes.head(key, options);
+      return info && new InnerValue(belowBytes, info, options?.signal);
+    }
+    if (belowBytes.capabilities.streams === "none") {
+      const entry = await belowBytes.getEntry(key, options);
+      return entry && InnerValue.of(belowBytes, entry);
+    }
+    const front = await belowBytes.read(key, { start: 0, end: headSize, signal: options?.signal });
+    return front && (await InnerValue.front(belowBytes, front, headSize, options?.signal));
   }
 
   override has(key: string, options?: CallOptions): Promise<boolean> {
@@ -163,9 +185,11 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   }
 
   override list(options?: ListOptions): Promise<Page> {
-    return this.#lifecycle.during("list", () =>
-      this.below.list(options).then((page) => (options?.info === true ? this.#describe(page, options) : withoutSizes(page))),
-    );
+    return this.#lifecycle.during("list", () => {
+      if (options?.info !== true) return this.below.list(options).then(withoutSizes);
+      const asked = this.headSize === 0 ? options : { ...options, info: false };
+      return this.below.list(asked).then((page) => this.#describe(page, options));
+    });
   }
 
   override put(key: string, value: Uint8Array, options?: PutOptions): Promise<EntryInfo> {
@@ -222,7 +246,7 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
       const { size, signal } = settled;
       const encode = (chunks: AsyncIterable<Uint8Array>): AsyncIterable<Bytes> => this.encodeStream(chunks, key, settled);
       const encoded = encodedSource(source, encode, { size, signal, storage: this.name, key });
-      const inner = { ...this.innerOptions(settled), size: size === undefined ? undefined : this.storedSize(size) };
+      const inner = { ...this.innerOptions(settled), size: size === undefined ? undefined : this.storedSize(size, settled) };
       return this.#lifecycle.during("write", () =>
         this.belowBytes.write(key, encoded.source, inner).then((info) => this.written(info, encoded.size(), settled)),
       );
@@ -252,6 +276,10 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   async #describe(page: Page, options: ListOptions): Promise<Page> {
     const found: (EntryInfo | undefined)[] = [];
     await forEachConcurrently(page.entries, concurrency, async (entry, index) => {
+      if (this.headSize > 0) {
+        found[index] = await this.#head(entry.key, options);
+        return;
+      }
       const value = new InnerValue(this.belowBytes, entry, options.signal);
       try {
         found[index] = await this.info(entry, value);

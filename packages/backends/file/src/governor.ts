@@ -46,7 +46,7 @@ export class Governor {
   constructor(fileSystem: FileSystem, io: "auto" | "pool", now: () => number = () => performance.now()) {
     const { direct, pool } = fileSystem;
     this.#now = now;
-    this.#turns = new Turns(now);
+    this.#turns = new Turns(setImmediate, now);
     this.direct = this.#timed(direct);
     this.#small = { names: this.direct, bytes: this.direct };
     this.#large = { names: this.direct, bytes: pool };

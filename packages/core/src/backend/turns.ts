@@ -3,15 +3,20 @@ const patience = 1;
 
 /**
  * Bounds what one turn of the event loop spends on calls that do their work at once, on the calling thread. Such calls in a
- * row, each in the promise of the one before, would otherwise starve timers and sockets. Needs `setImmediate`, as Node has.
+ * row, each in the promise of the one before, would otherwise starve timers and sockets.
  */
 export class Turns {
+  readonly #schedule: (run: () => void) => void;
   readonly #now: () => number;
   #start = 0;
   #next: Promise<void> | undefined;
 
-  /** @param now milliseconds of a clock that only runs forward */
-  constructor(now: () => number = () => performance.now()) {
+  /**
+   * @param schedule runs something in the next turn: `setImmediate`, where there is one
+   * @param now milliseconds of a clock that only runs forward
+   */
+  constructor(schedule: (run: () => void) => void, now: () => number = () => performance.now()) {
+    this.#schedule = schedule;
     this.#now = now;
   }
 
@@ -26,7 +31,7 @@ export class Turns {
   /** The next turn. */
   next(): Promise<void> {
     return (this.#next ??= new Promise((resolve) => {
-      setImmediate(() => {
+      this.#schedule(() => {
         this.#next = undefined;
         resolve();
       });

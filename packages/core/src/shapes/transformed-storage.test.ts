@@ -2,7 +2,17 @@ import { expect, test } from "vitest";
 import { BaseByteStorage, otherVersion } from "../backend/base-byte-storage.ts";
 import { concatBytes, copyBytes, resolveRange, streamOf } from "../contract/bytes.ts";
 import { systemClock } from "../contract/clock.ts";
-import type { Bytes, Capabilities, Entry, EntryInfo, ListOptions, Page, PutOptions, ReadOptions } from "../contract/contract.ts";
+import type {
+  Bytes,
+  Capabilities,
+  Entry,
+  EntryInfo,
+  ListOptions,
+  Page,
+  PutOptions,
+  ReadOptions,
+  WriteOptions,
+} from "../contract/contract.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import type { StoredValue } from "./stored-value.ts";
 import type { StoredLayout } from "./transformed-reads.ts";
@@ -499,4 +509,46 @@ test("a layer can treat entries as missing, in every operation that reads", asyn
   }
   expect((await expiring.list({ info: true })).entries).toMatchObject([{ key: "c", size: 26 }]);
   expect(shelf.open).toBe(0);
+});
+
+test("a layer that needs the front of a value gets it with all else in one read for head, and in one for each key of a list", async () => {
+  class Fronted extends Expiring {
+    protected override get headSize(): number {
+      return 8;
+    }
+  }
+  for (const streams of ["native", "buffered", "none"] as const) {
+    for (const etags of [true, false]) {
+      let now = 1_000;
+      const shelf = new Shelf({ streams, etags });
+      const fronted = new Fronted(shelf, { ...systemClock, now: () => now });
+      await fronted.put("a", alphabet, { ttl: 500 });
+      await fronted.put("b", alphabet);
+      const look = streams === "none" ? "getEntry" : "read 0..8";
+      shelf.log.length = 0;
+      expect(await fronted.head("a")).toMatchObject({ key: "a", size: 26, expiresAt: 1_500 });
+      expect(await fronted.has("b")).toBe(true);
+      expect(await fronted.head("missing")).toBeUndefined();
+      expect(shelf.log).toEqual([look, look, look]);
+      now = 1_500;
+      shelf.log.length = 0;
+      expect((await fronted.list({ info: true })).entries).toMatchObject([{ key: "b", size: 26 }]);
+      expect(shelf.log).toEqual([look, look]);
+      expect(shelf.open).toBe(0);
+    }
+  }
+});
+
+test("the size of a stored stream may depend on the options of the write", async () => {
+  class Labelled extends Expiring {
+    readonly asked: unknown[] = [];
+
+    protected override storedSize(size: number, { expiresAt }: WriteOptions): number {
+      this.asked.push(size, expiresAt);
+      return size + 8;
+    }
+  }
+  const labelled = new Labelled(new Shelf());
+  await labelled.write("a", chunksOf(alphabet, 10), { size: 26, expiresAt: 4_000_000_000_000 });
+  expect(labelled.asked).toEqual([26, 4_000_000_000_000]);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { AnyStorage, Operation, PutOptions } from "@stowage/core";
+import type { AnyStorage, Capabilities, Operation, PutOptions } from "@stowage/core";
 import type { Invocation } from "../../faults/intercepted-storage.ts";
 import { abilities } from "../abilities.ts";
 import { describe, equal } from "../assertions.ts";
@@ -68,13 +68,14 @@ function checkArguments(
   call: SampleCall,
   options: object,
   seen: Invocation,
-  { key = same, values = false }: DocumentedChanges = {},
+  documented: DocumentedChanges = {},
 ): void {
+  const { key = same, values = false } = documented;
   if (call.key !== undefined) equal(seen.key, key(call.key), "The key below");
   if (call.keys !== undefined) equal(seen.keys, call.keys.map(key), "The keys below");
   if (call.operation === "put" && !values) equal(seen.input, context.value(call.value ?? 0), "The value below");
-  if (call.operation === "batch") checkOperations(context, call, seen.input as readonly Operation<unknown>[], key, values);
-  checkOptions(context, options, seen.options ?? {}, key);
+  if (call.operation === "batch") checkOperations(context, call, seen.input as readonly Operation<unknown>[], documented);
+  checkOptions(context, options, seen.options ?? {}, documented);
   assert.ok(seen.options?.signal !== undefined, "The signal must get below.");
 }
 
@@ -82,16 +83,16 @@ function checkOperations(
   context: ContractContext,
   call: SampleCall,
   seen: readonly Operation<unknown>[],
-  key: (key: string) => string,
-  values: boolean,
+  documented: DocumentedChanges,
 ): void {
+  const { key = same, values = false } = documented;
   const sent = operationsOf(context, call);
   equal(seen.length, sent.length, "The number of operations below");
   for (const [index, operation] of sent.entries()) {
     const below = seen[index]!;
     equal([below.type, below.key], [operation.type, key(operation.key)], "The operation below");
     if (operation.type === "put" && below.type === "put" && !values) equal(below.value, operation.value, "The value below");
-    checkOptions(context, operation.options ?? {}, below.options ?? {}, key);
+    checkOptions(context, operation.options ?? {}, below.options ?? {}, documented);
   }
 }
 
@@ -112,13 +113,17 @@ const optionNames = [
   "end",
 ];
 
-function checkOptions({ now }: ContractContext, given: object, seen: object, key: (key: string) => string): void {
+/** What a layer keeps itself, because it adds the ability, does not get below. */
+const keptFor: Readonly<Record<string, keyof Capabilities>> = { expiresAt: "ttl", metadata: "metadata" };
+
+function checkOptions({ now }: ContractContext, given: object, seen: object, { key = same, adds = [] }: DocumentedChanges): void {
   const { ttl } = given as PutOptions;
   assert.ok(Reflect.get(seen, "ttl") === undefined, "A ttl must get below as expiresAt, so that sending it again does not prolong it.");
   for (const name of optionNames) {
     let expected: unknown = Reflect.get(given, name);
     if (name === "expiresAt" && ttl !== undefined) expected = now() + ttl;
     if ((name === "prefix" || name === "startAfter") && typeof expected === "string") expected = key(expected);
+    if (adds.some((ability) => ability === keptFor[name])) expected = undefined;
     const found: unknown = Reflect.get(seen, name);
     const isOurs = name === "prefix" && expected === undefined;
     const isDefault = expected === undefined && (found === false || found === 0);

@@ -25,7 +25,7 @@ export interface DocumentedChanges {
   readonly calls?: readonly OperationName[] | undefined;
   /** Operations whose errors do not arrive as the same object. They must still reject. @default none */
   readonly errors?: readonly OperationName[] | undefined;
-  /** Abilities that it adds to what is below. @default none */
+  /** Abilities that it adds to what is below. With `ttl` or `metadata` it keeps those of an entry itself, and they do not go down. @default none */
   readonly adds?: readonly (keyof Capabilities)[] | undefined;
   /** Operations that it never lets through. The contract then holds for the others only. @default none */
   readonly refuses?: { readonly operations: readonly OperationName[]; readonly code: ErrorCode } | undefined;

@@ -1,0 +1,143 @@
+import type { Bytes } from "@stowage/core";
+import { crc32 } from "./crc32.ts";
+import { blockSize, checksumOf, checksumSize, lastChecksum, plainSizeOf, setUint32, storedSizeOf, uint32 } from "./format.ts";
+import type { Header } from "./format.ts";
+import { Damage } from "./unreadable.ts";
+
+/** The stored form of a value that is all there. */
+export function seal(header: Bytes, value: Uint8Array): Bytes {
+  const size = value.byteLength;
+  const stored = new Uint8Array(storedSizeOf(header.byteLength, size));
+  stored.set(header);
+  let checksum = checksumOf(header);
+  let at = header.byteLength;
+  for (let start = 0; start < size || start === 0; start += blockSize) {
+    const block = size <= blockSize ? value : value.subarray(start, start + blockSize);
+    checksum = crc32(block, checksum);
+    stored.set(block, at);
+    at += block.byteLength;
+    setUint32(stored, at, start + block.byteLength === size ? lastChecksum(checksum, size) : checksum);
+    at += checksumSize;
+  }
+  return stored;
+}
+
+/** The stored form of a value that comes in chunks. Holds one block. */
+export async function* sealStream(header: Bytes, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Bytes, void, void> {
+  let parts: Uint8Array[] = [header];
+  let lead = header.byteLength;
+  let filled = 0;
+  let size = 0;
+  let checksum = checksumOf(header);
+
+  const block = (last: boolean): Bytes => {
+    const stored = new Uint8Array(lead + filled + checksumSize);
+    let at = 0;
+    for (const part of parts) {
+      stored.set(part, at);
+      at += part.byteLength;
+    }
+    checksum = crc32(stored.subarray(lead, at), checksum);
+    size += filled;
+    setUint32(stored, at, last ? lastChecksum(checksum, size) : checksum);
+    parts = [];
+    lead = filled = 0;
+    return stored;
+  };
+
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.byteLength;) {
+      if (filled === blockSize) yield block(false); // and not sooner, because the last block has another checksum
+      const part = chunk.subarray(at, at + blockSize - filled);
+      parts.push(part);
+      filled += part.byteLength;
+      at += part.byteLength;
+    }
+  }
+  yield block(true);
+}
+
+/** The value of a stored form that is all there, in memory of its own. */
+export function open(header: Header, stored: Uint8Array): Bytes {
+  const size = plainSizeOf(header, stored.byteLength);
+  const value = new Uint8Array(size);
+  let checksum = header.checksum;
+  let at = header.size;
+  for (let start = 0; start < size || start === 0; start += header.blockSize) {
+    const end = Math.min(start + header.blockSize, size);
+    const block = stored.subarray(at, at + end - start);
+    checksum = crc32(block, checksum);
+    at += block.byteLength;
+    check(header, checksum, uint32(stored, at), start, end, size);
+    at += checksumSize;
+    value.set(block, start);
+  }
+  return value;
+}
+
+/** Where the stored bytes of the blocks from `start` up to `end` are: with the checksum before the first, if it is not the first of all. */
+export function storedRange(header: Header, start: number, end: number): { readonly start: number; readonly end: number } {
+  const first = start / header.blockSize;
+  const last = Math.ceil(end / header.blockSize);
+  const before = first === 0 ? 0 : checksumSize;
+  return { start: header.size + start + first * checksumSize - before, end: header.size + end + last * checksumSize };
+}
+
+/** The blocks from `start` up to `end` of a value of `size` bytes, out of the stored bytes of their `storedRange`, each as soon as it was checked. */
+export async function* openStream(
+  header: Header,
+  chunks: AsyncIterable<Bytes>,
+  { start, end, size }: { readonly start: number; readonly end: number; readonly size: number },
+): AsyncGenerator<Bytes, void, void> {
+  const source = new Pieces(chunks);
+  try {
+    let checksum = start === 0 ? header.checksum : uint32(await source.take(checksumSize), 0);
+    for (let at = start; at < end; at += header.blockSize) {
+      const blockEnd = Math.min(at + header.blockSize, size);
+      const block = await source.take(blockEnd - at);
+      checksum = crc32(block, checksum);
+      check(header, checksum, uint32(await source.take(checksumSize), 0), at, blockEnd, size);
+      yield block;
+    }
+  } finally {
+    await source.stop();
+  }
+}
+
+/** Refuses a block whose checksum is another than the one that is stored behind it. */
+function check(header: Header, checksum: number, stored: number, start: number, end: number, size: number): void {
+  if ((end === size ? lastChecksum(checksum, size) : checksum) === stored) return;
+  const where = size <= header.blockSize ? "it does not have its checksum" : `its bytes ${start} to ${end} do not have their checksum`;
+  throw new Damage(where);
+}
+
+/** Takes pieces of a known size off a stream of chunks. */
+class Pieces {
+  readonly #chunks: AsyncIterator<Bytes>;
+  #chunk: Uint8Array = new Uint8Array(0);
+
+  constructor(chunks: AsyncIterable<Bytes>) {
+    this.#chunks = chunks[Symbol.asyncIterator]();
+  }
+
+  /** The next `size` bytes, in memory of their own. */
+  async take(size: number): Promise<Bytes> {
+    const piece = new Uint8Array(size);
+    for (let filled = 0; filled < size;) {
+      if (this.#chunk.byteLength === 0) {
+        const step = await this.#chunks.next();
+        if (step.done === true) throw new Damage("it was cut off");
+        this.#chunk = step.value;
+      }
+      const part = this.#chunk.subarray(0, size - filled);
+      piece.set(part, filled);
+      filled += part.byteLength;
+      this.#chunk = this.#chunk.subarray(part.byteLength);
+    }
+    return piece;
+  }
+
+  async stop(): Promise<void> {
+    await this.#chunks.return?.();
+  }
+}

@@ -1,0 +1,3 @@
+export * from "./envelope.ts";
+export * from "./scrub.ts";
+export type { SweepOptions, SweepProgress } from "./sweep.ts";

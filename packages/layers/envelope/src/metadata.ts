@@ -1,0 +1,45 @@
+import type { Bytes, Metadata } from "@stowage/core";
+import { concatBytes, StorageError } from "@stowage/core";
+import { Damage } from "./unreadable.ts";
+
+/** Bytes that the names and values of one entry take at the most: its length is a number of two bytes. */
+export const maxMetadataSize = 0xffff;
+
+/** Metadata as it stands in the header: for each name its length, itself, the length of the value, the value. */
+export function encodeMetadata(metadata: Metadata): Bytes {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (const pair of Object.entries(metadata)) {
+    for (const text of pair) {
+      const bytes = encoder.encode(text);
+      parts.push(Uint8Array.of(bytes.byteLength, bytes.byteLength >>> 8), bytes);
+      size += 2 + bytes.byteLength;
+    }
+  }
+  if (size > maxMetadataSize) {
+    throw new StorageError("too-large", `The metadata takes ${size} bytes, and an envelope has room for ${maxMetadataSize}.`);
+  }
+  return concatBytes(parts);
+}
+
+/** The metadata of a header whose checksum is right. */
+export function decodeMetadata(bytes: Uint8Array): Metadata {
+  const pairs: [string, string][] = [];
+  let at = 0;
+  const text = (): string => {
+    const start = at + 2;
+    const end = start + ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8));
+    if (end > bytes.byteLength) throw new Damage("its metadata does not make sense");
+    at = end;
+    return decoder.decode(bytes.subarray(start, end));
+  };
+  try {
+    while (at < bytes.byteLength) pairs.push([text(), text()]);
+  } catch {
+    throw new Damage("its metadata does not make sense");
+  }
+  return Object.fromEntries(pairs); // which takes "__proto__" for a name like any other
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -1,0 +1,162 @@
+import type { EntryInfo, Operation } from "@stowage/core";
+import { StorageError } from "@stowage/core";
+import type { ObservedCall } from "./calls.ts";
+import type { MadeChange } from "./changes.ts";
+import type { Hub } from "./hub.ts";
+
+/** One call from its begin to its end, and what is told of it. It ends once, whatever comes later. */
+export class Observation {
+  readonly call: ObservedCall;
+  readonly #hub: Hub;
+  readonly #signal: AbortSignal | undefined;
+  readonly #beganAt: number;
+  #duration: number | undefined;
+  /** Milliseconds until a stream was handed out: how fast its reader is, is not the storage's doing. */
+  #latency: number | undefined;
+  #sent = false;
+  #hits = 0;
+  #misses = 0;
+  #bytes = 0;
+
+  constructor(hub: Hub, call: ObservedCall, signal: AbortSignal | undefined) {
+    this.#hub = hub;
+    this.call = call;
+    this.#signal = signal;
+    this.#beganAt = hub.time();
+  }
+
+  /** The call went on to what is below, and may have an effect from now on. */
+  sent(): void {
+    this.#sent = true;
+  }
+
+  handedOut(): void {
+    this.#latency = this.#hub.time() - this.#beganAt;
+  }
+
+  /** Ends with success; `tell` names what became of each key. */
+  succeed(tell?: (observation: this) => void): void {
+    if (!this.#end()) return;
+    tell?.(this);
+    this.#finish();
+  }
+
+  fail(error: unknown): void {
+    if (!this.#end()) return;
+    const { operation, keys, prefix, operations } = this.call;
+    const failures = operation === "batch" && StorageError.is(error, "partial") ? error.failures : undefined;
+    if (failures !== undefined && operations !== undefined) {
+      const failed = new Map(failures.map((failure) => [failure.index, failure.error]));
+      for (const [index, step] of operations.entries()) {
+        if (failed.has(index)) this.#failed(step.key, failed.get(index));
+        else this.did(step);
+      }
+    } else {
+      this.#tellError(keys.length === 1 ? keys[0] : undefined, error);
+      if (writes.has(operation) && this.#isUnsure(error)) {
+        if (prefix !== undefined) this.#hub.watchers.tell({ type: "unsure", prefix });
+        for (const key of keys) this.#hub.watchers.tell({ type: "unsure", key });
+      }
+    }
+    this.#finish({ error });
+  }
+
+  got(key: string, hit: boolean, bytes: number | undefined): void {
+    if (hit) this.#hits++;
+    else this.#misses++;
+    this.#bytes += bytes ?? 0;
+    const { listeners } = this.#hub;
+    if (listeners.has("get")) listeners.tell("get", { type: "get", ...this.#told(), key, hit, bytes });
+  }
+
+  put(key: string, bytes: number | undefined, info: EntryInfo | undefined): void {
+    this.#bytes += bytes ?? 0;
+    this.#change({ type: "put", key, info });
+    const { listeners } = this.#hub;
+    if (listeners.has("put")) listeners.tell("put", { type: "put", ...this.#told(), key, bytes, info });
+  }
+
+  deleted(key: string): void {
+    this.#change({ type: "delete", key });
+    const { listeners } = this.#hub;
+    if (listeners.has("delete")) listeners.tell("delete", { type: "delete", ...this.#told(), key });
+  }
+
+  cleared(prefix: string): void {
+    this.#change({ type: "clear", prefix });
+    const { listeners } = this.#hub;
+    if (listeners.has("clear")) listeners.tell("clear", { type: "clear", ...this.#told(), prefix });
+  }
+
+  /** One operation of a batch took effect. */
+  did(operation: Operation<unknown>): void {
+    if (operation.type === "put") this.put(operation.key, sizeOf(operation.value), undefined);
+    else this.deleted(operation.key);
+  }
+
+  #change(change: MadeChange): void {
+    const { watchers } = this.#hub;
+    if (watchers.size > 0) watchers.tell(change);
+  }
+
+  #failed(key: string, error: unknown): void {
+    this.#tellError(key, error);
+    if (this.#isUnsure(error)) this.#change({ type: "unsure", key });
+  }
+
+  #tellError(key: string | undefined, error: unknown): void {
+    const { listeners } = this.#hub;
+    if (listeners.has("error")) listeners.tell("error", { type: "error", ...this.#told(), key, error });
+  }
+
+  /** An abort says nothing of what it interrupted. */
+  #isUnsure(error: unknown): boolean {
+    return this.#sent && (!StorageError.is(error) || error.outcome === "unknown");
+  }
+
+  #told(): { subject: string; at: number; operation: ObservedCall["operation"]; duration: number } {
+    const { subject, operation } = this.call;
+    return { subject, at: this.#hub.now(), operation, duration: this.#duration as number };
+  }
+
+  /** False where it has ended before. */
+  #end(): boolean {
+    if (this.#duration !== undefined) return false;
+    this.#duration = this.#hub.time() - this.#beganAt;
+    return true;
+  }
+
+  #finish(failure?: { readonly error: unknown }): void {
+    const { alerts, after, listeners } = this.#hub;
+    const duration = this.#duration as number;
+    const hits = this.#hits;
+    const misses = this.#misses;
+    const failed = failure !== undefined && isFault(failure.error, this.#signal);
+    alerts?.add(this.call.operation, { latency: this.#latency ?? duration, failed, hits, misses });
+    if (after !== undefined) listeners.guard(after, this.call, { duration, hits, misses, bytes: this.#bytes, ...failure });
+  }
+}
+
+/** Bytes of a value, where it is bytes. */
+export function sizeOf(value: unknown): number | undefined {
+  return value instanceof Uint8Array ? value.byteLength : undefined;
+}
+
+const writes: ReadonlySet<string> = new Set(["put", "write", "delete", "batch", "clear"]);
+
+/** Whether a failure says something of the storage: not what the caller aborted or got wrong, nor a condition that did not hold. */
+function isFault(error: unknown, signal: AbortSignal | undefined): boolean {
+  if (!StorageError.is(error)) return signal?.aborted !== true;
+  if (error.code === "partial" && error.failures !== undefined) return error.failures.some((failure) => isFault(failure.error, signal));
+  return !ofCaller.has(error.code);
+}
+
+const ofCaller: ReadonlySet<string> = new Set([
+  "closed",
+  "invalid-key",
+  "invalid-option",
+  "invalid-value",
+  "precondition-failed",
+  "too-large",
+  "unsupported",
+]);

@@ -6,13 +6,13 @@ import {
   checkPutOptions,
   checkReadOptions,
   checkSource,
-  headerOf,
+  forEachConcurrently,
   isConditional,
   isExpired,
   isRepeatable,
-  missingLayer,
   otherVersion,
   rejecting,
+  scan,
   StorageError,
   TransformedStorage,
   withExpiry,
@@ -31,7 +31,9 @@ import type {
   Details,
   Entry,
   EntryInfo,
+  ListOptions,
   Operation,
+  Page,
   PutOptions,
   ReadOptions,
   StoredLayout,
@@ -42,14 +44,15 @@ import { open, openStream, seal, sealStream, storedRange } from "./blocks.ts";
 import { sendBatch } from "./batches.ts";
 import { capabilitiesOver } from "./capabilities.ts";
 import { create } from "./creating.ts";
-import type { Place, Seen } from "./creating.ts";
+import type { Seen } from "./creating.ts";
 import { parseEtag, tellEtag } from "./etags.ts";
-import { blockSize, checksumSize, makeHeader, plainSizeOf, readHeader, storedSizeOf } from "./format.ts";
+import { blockSize, checksumSize, makeHeader, plainSizeOf, storedSizeOf } from "./format.ts";
 import type { Header, Start } from "./format.ts";
 import { legacyUntil } from "./settings.ts";
+import { headSize, Starts } from "./starts.ts";
 import { sweep } from "./sweep.ts";
 import type { SweepOptions, SweepProgress } from "./sweep.ts";
-import { Damage, Unreadable } from "./unreadable.ts";
+import { Unreadable } from "./unreadable.ts";
 
 export interface EnvelopeOptions {
   /**
@@ -73,27 +76,30 @@ export function envelope(options: EnvelopeOptions = {}): ByteLayer {
   return (inner) => new EnvelopeStorage(inner, options, until);
 }
 
+/** How a put or a write gets below, and whether it may again. */
+interface Sending<O> {
+  readonly send: (options: O) => Promise<EntryInfo>;
+  readonly repeatable: boolean;
+}
+
 /** What is known of a stored value. */
 interface EnvelopeLayout extends StoredLayout {
   readonly start: Start;
   readonly size: number;
 }
 
-/** Enough of a value for `head`: its header, unless there is much metadata. */
-const headSize = 4096;
-
 /** What `envelope()` makes, for `findLayer`: `sweep()` is here. */
 export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
   readonly name = "envelope";
   readonly #options: EnvelopeOptions;
-  readonly #legacyUntil: number;
+  readonly #starts: Starts;
   readonly #abilities: () => Capabilities;
   readonly #stats = { written: 0, read: 0, expired: 0, damaged: 0, legacyReads: 0, swept: 0 };
 
   constructor(inner: ByteStorage, options: EnvelopeOptions, until: number) {
     super(inner, options.clock);
     this.#options = options;
-    this.#legacyUntil = until;
+    this.#starts = new Starts(this.name, this.clock, until);
     this.#abilities = capabilitiesOver(inner);
   }
 
@@ -125,40 +131,55 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
     checkBytes(value, "put", this.name, key);
     checkPutOptions(options, this, "put");
     const settled = withExpiry(options, this.clock, this, "put");
-    if (this.#isDelete(settled)) return this.delete(key, { signal: settled.signal }).then(() => ({ key }));
-    const { ifMatch, ifNoneMatch } = settled;
-    if (ifMatch !== undefined) return super.put(key, value, { ...settled, ifMatch: this.#below("put", key, ifMatch) });
-    if (ifNoneMatch === undefined) return super.put(key, value, settled);
-    return create({
-      look: () => this.#look(key, settled),
-      send: (place) => super.put(key, value, { ...settled, ifNoneMatch: undefined, ...place }),
-      repeatable: true,
-      storage: this.name,
-      operation: "put",
-      key,
-    });
+    if (this.#isPast(settled) && !isConditional(settled)) return this.delete(key, { signal: settled.signal }).then(() => ({ key }));
+    return this.#send("put", key, settled, { repeatable: true, send: (sent) => super.put(key, value, sent) });
   }
 
   override write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
     return writing(source, () => {
       checkSource(source, this.name, key);
       checkPutOptions(options, this, "write");
-      const { ifMatch, ifNoneMatch } = options;
-      if (ifMatch !== undefined) return super.write(key, source, { ...options, ifMatch: this.#below("write", key, ifMatch) });
-      if (ifNoneMatch === undefined || this.capabilities.streams === "none") return super.write(key, source, options);
       const settled = withExpiry(options, this.clock, this, "write");
-      const look = (): Promise<Seen | undefined> => this.#look(key, settled);
-      let sent = false;
-      const send = (place: Place): Promise<EntryInfo> => {
-        sent = true;
-        return super.write(key, source, { ...settled, ifNoneMatch: undefined, ...place });
+      if (settled.ifNoneMatch === undefined || this.capabilities.streams === "none" || isRepeatable(source)) {
+        return this.#send("write", key, settled, { repeatable: true, send: (sent) => super.write(key, source, sent) });
+      }
+      let begun = false;
+      const send = (sent: WriteOptions): Promise<EntryInfo> => {
+        begun = true;
+        return super.write(key, source, sent);
       };
-      const repeatable = isRepeatable(source);
-      return create({ look, send, repeatable, storage: this.name, operation: "write", key }).catch((error: unknown) => {
-        if (!sent) cancelSource(source, error);
+      return this.#send("write", key, settled, { repeatable: false, send }).catch((error: unknown) => {
+        if (!begun) cancelSource(source, error);
         throw error;
       });
     });
+  }
+
+  /** Sends a put or a write under its condition, in the words of the storage below. */
+  #send<O extends PutOptions>(operation: "put" | "write", key: string, options: O, { repeatable, send }: Sending<O>): Promise<EntryInfo> {
+    const { ifMatch, ifNoneMatch } = options;
+    let sent: Promise<EntryInfo>;
+    if (ifMatch !== undefined) sent = send({ ...options, ifMatch: this.#below(operation, key, ifMatch) });
+    else if (ifNoneMatch === undefined) sent = send(options);
+    else {
+      sent = create({
+        look: () => this.#look(key, options),
+        send: (place) => send({ ...options, ifNoneMatch: undefined, ...place }),
+        repeatable,
+        storage: this.name,
+        operation,
+        key,
+      });
+    }
+    return this.#isPast(options) ? sent.then((info) => this.#removePast(info)) : sent;
+  }
+
+  /** The second half of a write that is a delete, because its expiry is past. It is missing by now; where this fails, `sweep` does it. */
+  async #removePast({ key, etag }: EntryInfo): Promise<EntryInfo> {
+    if (etag !== undefined && this.capabilities.conditions.includes("delete")) {
+      await this.below.delete(key, { ifMatch: parseEtag(etag).etag }).catch(() => {});
+    }
+    return { key };
   }
 
   override delete(key: string, options?: DeleteOptions): Promise<void> {
@@ -173,7 +194,7 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
   override batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
     return rejecting(() => {
       checkBatch(operations, options, this);
-      const prepared = operations.map((operation) => this.#prepare(operation));
+      const prepared = operations.flatMap((operation) => this.#prepare(operation));
       return sendBatch(prepared, options, {
         look: (key) => this.#look(key, options),
         send: (changed) => super.batch(changed, options),
@@ -181,14 +202,39 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
     });
   }
 
-  /** An operation of a batch with the etag of below, and as the delete that it may be. */
-  #prepare(operation: Operation<Bytes>): Operation<Bytes> {
+  /** An operation of a batch with the etag of below; where its expiry is past, the delete that it is, after its condition. */
+  #prepare(operation: Operation<Bytes>): readonly Operation<Bytes>[] {
     const { key, options } = operation;
     const ifMatch = options?.ifMatch === undefined ? undefined : this.#below("batch", key, options.ifMatch);
-    if (operation.type === "delete") return ifMatch === undefined ? operation : { type: "delete", key, options: { ifMatch } };
+    if (operation.type === "delete") return [ifMatch === undefined ? operation : { type: "delete", key, options: { ifMatch } }];
     const settled = withExpiry(operation.options, this.clock, this, "batch");
-    if (this.#isDelete(settled) && (operation.value as unknown) instanceof Uint8Array) return { type: "delete", key };
-    return { ...operation, options: ifMatch === undefined ? settled : { ...settled, ifMatch } };
+    const put = { ...operation, options: ifMatch === undefined ? settled : { ...settled, ifMatch } };
+    if (!this.#isPast(settled) || !((operation.value as unknown) instanceof Uint8Array)) return [put];
+    return isConditional(settled) ? [put, { type: "delete", key }] : [{ type: "delete", key }];
+  }
+
+  /** As below; with `info` nothing that has expired is in it, nor a prefix under which everything has. */
+  override async list(options?: ListOptions): Promise<Page> {
+    const page = await super.list(options);
+    if (options?.info !== true || page.prefixes.length === 0) return page;
+    const alive: boolean[] = [];
+    await forEachConcurrently(page.prefixes, 4, async (prefix, index) => {
+      alive[index] = await this.#isAlive(prefix, options.signal);
+    });
+    return { ...page, prefixes: page.prefixes.filter((_, index) => alive[index]) };
+  }
+
+  /** Whether anything under a prefix has not expired. What cannot be read is there. */
+  async #isAlive(prefix: string, signal: AbortSignal | undefined): Promise<boolean> {
+    for await (const { key } of scan(this.below, { prefix, limit: 16, signal })) {
+      try {
+        if ((await this.#look(key, { signal }))?.expired === false) return true;
+      } catch (error) {
+        if (!StorageError.is(error, "corrupt") && !StorageError.is(error, "unsupported")) throw error;
+        return true;
+      }
+    }
+    return false;
   }
 
   override read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
@@ -240,7 +286,7 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
 
   protected decode(stored: Bytes, key: string): Bytes | undefined {
     try {
-      const start = this.#startOf(stored, key);
+      const start = this.#starts.of(stored, key);
       if (start === "raw") {
         this.#stats.legacyReads++;
         return stored;
@@ -255,7 +301,7 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
 
   protected async layout(value: StoredValue): Promise<EnvelopeLayout | undefined> {
     try {
-      const start = await this.#read(value);
+      const start = await this.#starts.find(value);
       if (start !== "raw" && this.#isGone(start)) return undefined;
       const storedSize = value.info.size ?? (await value.bytes()).byteLength;
       if (start === "raw") return { start, size: storedSize };
@@ -275,7 +321,7 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
   ): AsyncGenerator<Bytes, void, void> {
     try {
       if (header === "raw") {
-        this.#checkLegacy();
+        this.#starts.checkLegacy();
         this.#stats.legacyReads++;
         for await (const chunk of value.stream(start, end)) yield chunk;
         return;
@@ -290,7 +336,7 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
 
   protected override async info(_info: EntryInfo, value: StoredValue, layout?: EnvelopeLayout): Promise<EntryInfo | undefined> {
     try {
-      const start = layout?.start ?? (await this.#read(value));
+      const start = layout?.start ?? (await this.#starts.find(value));
       const { info } = value;
       if (start === "raw") return this.#tell(info, info.size, info.expiresAt, info.metadata);
       if (this.#isGone(start)) return undefined;
@@ -323,7 +369,7 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
     const value = await this.look(key, { signal: options?.signal });
     if (value === undefined) return undefined;
     try {
-      const start = await this.#read(value);
+      const start = await this.#starts.find(value);
       return { etag: value.info.etag, expired: start !== "raw" && isExpired(start.expiresAt, this.clock) };
     } catch (error) {
       return this.#fail(error, key);
@@ -339,9 +385,8 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
     return etag;
   }
 
-  /** Whether a put is a delete. Under a condition it stores an entry that is expired, because only a put can have both. */
-  #isDelete(options: Omit<PutOptions, "signal"> | undefined): boolean {
-    return isExpired(options?.expiresAt, this.clock) && !isConditional(options);
+  #isPast({ expiresAt }: Pick<PutOptions, "expiresAt"> = {}): boolean {
+    return isExpired(expiresAt, this.clock);
   }
 
   #isGone({ expiresAt }: Header): boolean {
@@ -357,41 +402,6 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
       if (!StorageError.is(error, "too-large")) throw error;
       throw new StorageError(error.code, error.message, { storage: this.name, operation: "put", key });
     }
-  }
-
-  /** How a stored value begins, from as many of its bytes as that takes. */
-  async #read(value: StoredValue): Promise<Start> {
-    let front = await value.bytes(0, headSize);
-    const start = this.#partOf(front, value.key);
-    if (typeof start !== "number") return start;
-    front = await value.bytes(0, start);
-    return this.#startOf(front, value.key);
-  }
-
-  /** How stored bytes begin that are all that the header takes. */
-  #startOf(bytes: Uint8Array, key: string): Start {
-    const start = this.#partOf(bytes, key);
-    if (typeof start === "number") throw new Damage("it ends within its header");
-    return start;
-  }
-
-  #partOf(bytes: Uint8Array, key: string): Start | number {
-    const start = readHeader(bytes);
-    if (start !== "raw" || this.#isLegacyTime()) return start;
-    const found = headerOf(bytes);
-    if (found !== undefined) throw missingLayer(found, { storage: this.name, key });
-    this.#checkLegacy();
-    return start;
-  }
-
-  #isLegacyTime(): boolean {
-    return this.clock.now() < this.#legacyUntil;
-  }
-
-  /** Refuses a value without a header, unless the option allows it now. */
-  #checkLegacy(): void {
-    if (this.#isLegacyTime()) return;
-    throw new Unreadable("corrupt", 'The value was not stored through this layer; the option legacy: "raw" gives values from before it.');
   }
 
   /** What cannot be read, as the contract names it; every other error as it is. */

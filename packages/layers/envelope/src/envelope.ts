@@ -14,7 +14,6 @@ import {
   rejecting,
   scan,
   StorageError,
-  TransformedStorage,
   withExpiry,
   writing,
 } from "@stowage/core";
@@ -24,7 +23,6 @@ import type {
   ByteSource,
   Bytes,
   ByteStorage,
-  CallOptions,
   Capabilities,
   Clock,
   DeleteOptions,
@@ -36,23 +34,16 @@ import type {
   Page,
   PutOptions,
   ReadOptions,
-  StoredLayout,
-  StoredValue,
   WriteOptions,
 } from "@stowage/core";
-import { open, openStream, seal, sealStream, storedRange } from "./blocks.ts";
 import { sendBatch } from "./batches.ts";
 import { capabilitiesOver } from "./capabilities.ts";
 import { create } from "./creating.ts";
-import type { Seen } from "./creating.ts";
-import { parseEtag, tellEtag } from "./etags.ts";
-import { blockSize, checksumSize, makeHeader, plainSizeOf, storedSizeOf } from "./format.ts";
-import type { Header, Start } from "./format.ts";
+import { EnvelopedValues } from "./enveloped-values.ts";
+import { parseEtag } from "./etags.ts";
 import { legacyUntil } from "./settings.ts";
-import { headSize, Starts } from "./starts.ts";
 import { sweep } from "./sweep.ts";
 import type { SweepOptions, SweepProgress } from "./sweep.ts";
-import { Unreadable } from "./unreadable.ts";
 
 export interface EnvelopeOptions {
   /**
@@ -82,24 +73,14 @@ interface Sending<O> {
   readonly repeatable: boolean;
 }
 
-/** What is known of a stored value. */
-interface EnvelopeLayout extends StoredLayout {
-  readonly start: Start;
-  readonly size: number;
-}
-
 /** What `envelope()` makes, for `findLayer`: `sweep()` is here. */
-export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
-  readonly name = "envelope";
+export class EnvelopeStorage extends EnvelopedValues {
   readonly #options: EnvelopeOptions;
-  readonly #starts: Starts;
   readonly #abilities: () => Capabilities;
-  readonly #stats = { written: 0, read: 0, expired: 0, damaged: 0, legacyReads: 0, swept: 0 };
 
   constructor(inner: ByteStorage, options: EnvelopeOptions, until: number) {
-    super(inner, options.clock);
+    super(inner, until, options.clock);
     this.#options = options;
-    this.#starts = new Starts(this.name, this.clock, until);
     this.#abilities = capabilitiesOver(inner);
   }
 
@@ -108,7 +89,7 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
   }
 
   override details(): Details {
-    return { options: { legacy: this.#options.legacy }, stats: { ...this.#stats } };
+    return { options: { legacy: this.#options.legacy }, stats: { ...this.stats } };
   }
 
   /**
@@ -118,8 +99,8 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
    * Ends when everything was looked at, or so many keys as `limit` says; then the answer has a `cursor` to go on from.
    */
   async sweep(options: SweepOptions = {}): Promise<SweepProgress> {
-    const progress = await sweep(this.below, (key, signal) => this.#look(key, { signal }), options);
-    this.#stats.swept += progress.removed;
+    const progress = await sweep(this.below, (key, signal) => this.seen(key, { signal }), options);
+    this.stats.swept += progress.removed;
     return progress;
   }
 
@@ -163,7 +144,7 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
     else if (ifNoneMatch === undefined) sent = send(options);
     else {
       sent = create({
-        look: () => this.#look(key, options),
+        look: () => this.seen(key, options),
         send: (place) => send({ ...options, ifNoneMatch: undefined, ...place }),
         repeatable,
         storage: this.name,
@@ -196,7 +177,7 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
       checkBatch(operations, options, this);
       const prepared = operations.flatMap((operation) => this.#prepare(operation));
       return sendBatch(prepared, options, {
-        look: (key) => this.#look(key, options),
+        look: (key) => this.seen(key, options),
         send: (changed) => super.batch(changed, options),
       });
     });
@@ -228,7 +209,7 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
   async #isAlive(prefix: string, signal: AbortSignal | undefined): Promise<boolean> {
     for await (const { key } of scan(this.below, { prefix, limit: 16, signal })) {
       try {
-        if ((await this.#look(key, { signal }))?.expired === false) return true;
+        if ((await this.seen(key, { signal }))?.expired === false) return true;
       } catch (error) {
         if (!StorageError.is(error, "corrupt") && !StorageError.is(error, "unsupported")) throw error;
         return true;
@@ -246,138 +227,6 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
         });
   }
 
-  protected override get headSize(): number {
-    return headSize;
-  }
-
-  /** A header and the first block, so that a part of a small value, or of the start of a large one, is one read below. */
-  protected override get frontSize(): number {
-    return headSize + blockSize + checksumSize;
-  }
-
-  protected override get hides(): boolean {
-    return true;
-  }
-
-  protected override innerOptions<O extends Omit<WriteOptions, "signal">>(options: O | undefined): O | undefined {
-    if (options?.metadata === undefined && options?.expiresAt === undefined) return options;
-    return { ...options, metadata: undefined, expiresAt: undefined };
-  }
-
-  protected override storedSize(size: number, { expiresAt, metadata }: WriteOptions): number {
-    return storedSizeOf(makeHeader(expiresAt, metadata).byteLength, size);
-  }
-
-  protected override written(info: EntryInfo, size: number, options: PutOptions | undefined): EntryInfo {
-    return this.#tell(info, size, options?.expiresAt, options?.metadata);
-  }
-
-  protected encode(value: Uint8Array, key: string, options: PutOptions | undefined): Bytes {
-    const header = this.#header(key, options);
-    this.#stats.written++;
-    return seal(header, value);
-  }
-
-  protected encodeStream(chunks: AsyncIterable<Uint8Array>, key: string, options: WriteOptions): AsyncIterable<Bytes> {
-    const header = this.#header(key, options);
-    this.#stats.written++;
-    return sealStream(header, chunks);
-  }
-
-  protected decode(stored: Bytes, key: string): Bytes | undefined {
-    try {
-      const start = this.#starts.of(stored, key);
-      if (start === "raw") {
-        this.#stats.legacyReads++;
-        return stored;
-      }
-      if (this.#isGone(start)) return undefined;
-      this.#stats.read++;
-      return open(start, stored);
-    } catch (error) {
-      return this.#fail(error, key);
-    }
-  }
-
-  protected async layout(value: StoredValue): Promise<EnvelopeLayout | undefined> {
-    try {
-      const start = await this.#starts.find(value);
-      if (start !== "raw" && this.#isGone(start)) return undefined;
-      const storedSize = value.info.size ?? (await value.bytes()).byteLength;
-      if (start === "raw") return { start, size: storedSize };
-      const size = plainSizeOf(start, storedSize);
-      if (size === 0) open(start, await value.bytes()); // of which no block will be read
-      return { start, size, blockSize: start.blockSize };
-    } catch (error) {
-      return this.#fail(error, value.key);
-    }
-  }
-
-  protected async *decodeRange(
-    { start: header, size }: EnvelopeLayout,
-    value: StoredValue,
-    start: number,
-    end: number,
-  ): AsyncGenerator<Bytes, void, void> {
-    try {
-      if (header === "raw") {
-        this.#starts.checkLegacy();
-        this.#stats.legacyReads++;
-        for await (const chunk of value.stream(start, end)) yield chunk;
-        return;
-      }
-      this.#stats.read++;
-      const range = storedRange(header, start, end);
-      yield* openStream(header, value.stream(range.start, range.end), { start, end, size });
-    } catch (error) {
-      this.#fail(error, value.key);
-    }
-  }
-
-  protected override async info(_info: EntryInfo, value: StoredValue, layout?: EnvelopeLayout): Promise<EntryInfo | undefined> {
-    try {
-      const start = layout?.start ?? (await this.#starts.find(value));
-      const { info } = value;
-      if (start === "raw") return this.#tell(info, info.size, info.expiresAt, info.metadata);
-      if (this.#isGone(start)) return undefined;
-      const size = layout?.size ?? (info.size === undefined ? undefined : plainSizeOf(start, info.size));
-      return this.#tell(info, size, start.expiresAt, start.metadata);
-    } catch (error) {
-      return this.#fail(error, value.key);
-    }
-  }
-
-  /** What is told of an entry above. */
-  #tell(
-    { key, etag, modifiedAt }: EntryInfo,
-    size: number | undefined,
-    expiresAt: number | undefined,
-    metadata: EntryInfo["metadata"],
-  ): EntryInfo {
-    return {
-      key,
-      ...(size !== undefined && { size }),
-      ...(etag !== undefined && { etag: tellEtag(etag, expiresAt) }),
-      ...(modifiedAt !== undefined && { modifiedAt }),
-      ...(expiresAt !== undefined && { expiresAt }),
-      ...(metadata !== undefined && { metadata: { ...metadata } }),
-    };
-  }
-
-  /** What is stored under a key, expired or not. */
-  async #look(key: string, options: CallOptions | undefined): Promise<Seen | undefined> {
-    const value = await this.look(key, { signal: options?.signal });
-    if (value === undefined) return undefined;
-    try {
-      const start = await this.#starts.find(value);
-      return { etag: value.info.etag, expired: start !== "raw" && isExpired(start.expiresAt, this.clock) };
-    } catch (error) {
-      return this.#fail(error, key);
-    } finally {
-      value.close();
-    }
-  }
-
   /** The etag of below that a condition asks for; refused where that version has expired, because it is missing then. */
   #below(operation: "put" | "write" | "delete" | "batch" | "read", key: string, told: string): string {
     const { etag, expiresAt } = parseEtag(told);
@@ -387,27 +236,5 @@ export class EnvelopeStorage extends TransformedStorage<EnvelopeLayout> {
 
   #isPast({ expiresAt }: Pick<PutOptions, "expiresAt"> = {}): boolean {
     return isExpired(expiresAt, this.clock);
-  }
-
-  #isGone({ expiresAt }: Header): boolean {
-    if (!isExpired(expiresAt, this.clock)) return false;
-    this.#stats.expired++;
-    return true;
-  }
-
-  #header(key: string, options: PutOptions | undefined): Bytes {
-    try {
-      return makeHeader(options?.expiresAt, options?.metadata);
-    } catch (error) {
-      if (!StorageError.is(error, "too-large")) throw error;
-      throw new StorageError(error.code, error.message, { storage: this.name, operation: "put", key });
-    }
-  }
-
-  /** What cannot be read, as the contract names it; every other error as it is. */
-  #fail(error: unknown, key: string): never {
-    if (!(error instanceof Unreadable)) throw error;
-    if (error.code === "corrupt") this.#stats.damaged++;
-    throw new StorageError(error.code, error.message, { storage: this.name, key });
   }
 }

@@ -54,7 +54,7 @@ test("a second read is answered without asking below", async () => {
   const { below, storage, cache } = setUp();
   await storage.put("key", "value");
   below.calls.length = 0;
-  cache.invalidate("key");
+  await cache.invalidate("key");
   expect([await storage.get("key"), await storage.get("key"), (await storage.getEntry("key"))?.value]).toEqual(["value", "value", "value"]);
   expect(below.calls).toEqual(["getEntry"]);
   expect(cache.stats()).toMatchObject({ hits: 2, misses: 1, loads: 1, entries: 1 });
@@ -77,14 +77,14 @@ test.each(["put", "delete", "batch", "clear", "invalidate"])(
   async (change) => {
     const { below, storage, cache } = setUp();
     await storage.put("key", "old");
-    cache.invalidate("key");
+    await cache.invalidate("key");
     const letGo = below.hold("getEntry");
     const slow = storage.get("key");
     if (change === "put") await storage.put("key", "new");
     if (change === "delete") await storage.delete("key");
     if (change === "batch") await storage.batch([{ type: "put", key: "key", value: "new" }]);
     if (change === "clear") await storage.clear({ prefix: "k" });
-    if (change === "invalidate") cache.invalidate({ prefix: "" });
+    if (change === "invalidate") await cache.invalidate({ prefix: "" });
     letGo();
     expect(await slow).toBe("old"); // it began before the change
     below.calls.length = 0;
@@ -95,11 +95,11 @@ test.each(["put", "delete", "batch", "clear", "invalidate"])(
 test("a read that begins after a write was acknowledged does not join a load from before", async () => {
   const { below, storage, cache } = setUp();
   await storage.put("key", "old");
-  cache.invalidate("key");
+  await cache.invalidate("key");
   const letGo = below.hold("getEntry");
   const slow = storage.get("key");
   await storage.put("key", "new");
-  cache.invalidate("key");
+  await cache.invalidate("key");
   const fresh = storage.get("key");
   letGo();
   expect(await fresh).toBe("new");
@@ -158,7 +158,7 @@ test("1,000 concurrent misses are one load, which succeeds, fails or hangs for a
   expect(new Set(found)).toEqual(new Set(["value"]));
   expect(below.calls).toEqual(["getEntry"]);
 
-  cache.invalidate("key");
+  await cache.invalidate("key");
   below.calls.length = 0;
   below.failure = down();
   const failed = await Promise.allSettled(Array.from({ length: 1_000 }, () => storage.get("key")));
@@ -167,7 +167,7 @@ test("1,000 concurrent misses are one load, which succeeds, fails or hangs for a
   below.failure = undefined;
   expect(await storage.get("key")).toBe("value");
 
-  cache.invalidate("key");
+  await cache.invalidate("key");
   below.calls.length = 0;
   below.hold("getEntry");
   const hung = Promise.allSettled(Array.from({ length: 1_000 }, () => storage.get("key")));
@@ -321,7 +321,7 @@ test("frozen: everybody gets the same value, and changing it throws", async () =
   const [one, two] = [await storage.get("key"), await storage.get("key")];
   expect(one).toBe(two);
   expect(() => one?.tags.push("c")).toThrow(TypeError);
-  cache.invalidate("key");
+  await cache.invalidate("key");
   expect(() => (storage.get("key") as unknown as { tags: string[] }).tags.push("c")).toThrow(TypeError);
 });
 

@@ -1,8 +1,11 @@
 import type {
   AnyLayer,
+  AnyStorage,
   BatchOptions,
+  ByteLayer,
   ByteSource,
   Bytes,
+  ByteStorage,
   CallOptions,
   ClearOptions,
   Clock,
@@ -10,6 +13,7 @@ import type {
   Details,
   Entry,
   EntryInfo,
+  Layer,
   Operation,
   PutOptions,
   ReadOptions,
@@ -31,32 +35,21 @@ import {
   streamOf,
   withExpiry,
 } from "@stowage/core";
+import { BusLink } from "./bus-link.ts";
+import type { Target } from "./bus.ts";
+import { Changes } from "./changes.ts";
 import { makeEviction } from "./eviction/eviction.ts";
 import { Loads } from "./loads.ts";
+import { infoOf, MemoryLevel } from "./memory-level.ts";
 import type { CachedOptions, Settings } from "./options.ts";
 import { settle } from "./options.ts";
+import { SecondLevel } from "./second-level.ts";
 import type { Slot } from "./slots.ts";
 import { Slots } from "./slots.ts";
-import type { Ownership } from "./values.ts";
-import { ownershipOf, roughSize } from "./values.ts";
+import type { CacheStats } from "./stats.ts";
+import { checkStore } from "./store-option.ts";
+import { ownershipOf } from "./values.ts";
 import { Writes } from "./writes.ts";
-
-/** What a cache has done since it was made. */
-export interface CacheStats {
-  readonly hits: number;
-  readonly misses: number;
-  /** Hits among hits and misses; 0 before the first. */
-  readonly hitRatio: number;
-  /** Reads that went below; concurrent misses of one key share one. */
-  readonly loads: number;
-  readonly evictions: number;
-  /** Entries that are cached now. */
-  readonly entries: number;
-  /** Bytes that they take, as `sizeOf` counts them. */
-  readonly bytes: number;
-  /** Old values that were served, while a new one was loaded or because it could not be. */
-  readonly staleServed: number;
-}
 
 /**
  * Keeps what was read in memory. A read is never older than a write that was acknowledged through this layer: an answer
@@ -67,6 +60,9 @@ export interface CacheStats {
  *
  * @throws StorageError `invalid-option`
  */
+export function cached(options: CachedOptions<Bytes> & { readonly store: ByteStorage }): ByteLayer;
+export function cached<V>(options: CachedOptions<V> & { readonly store: Storage<V> }): Layer<Storage<V>, Storage<V>>;
+export function cached<V = unknown>(options?: CachedOptions<V>): AnyLayer;
 export function cached<V = unknown>(options: CachedOptions<V> = {}): AnyLayer {
   const settings = settle(options);
   return anyLayer((inner) => new CachedStorage(inner, settings, options.clock));
@@ -75,11 +71,15 @@ export function cached<V = unknown>(options: CachedOptions<V> = {}): AnyLayer {
 /** What `cached()` makes; `findLayer(storage, CachedStorage)` finds it. */
 export class CachedStorage<V> extends ForwardingStorage<V> {
   readonly name = "cached";
+  override readonly inner: readonly AnyStorage[];
   readonly #settings: Settings;
-  readonly #ownership: Ownership;
   readonly #slots: Slots<V>;
-  readonly #writes = new Writes();
+  readonly #memory: MemoryLevel<V>;
+  readonly #store: SecondLevel<V> | undefined;
+  readonly #bus: BusLink | undefined;
+  readonly #writes: Writes;
   readonly #loads: Loads<V>;
+  readonly #changes: Changes<V>;
   readonly #lifecycle: Lifecycle;
   #hits = 0;
   #misses = 0;
@@ -87,23 +87,38 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
 
   constructor(inner: Storage<V>, settings: Settings, clock?: Clock) {
     super(inner, clock);
+    const { store, bus, loadTimeout, clock: timer } = settings;
+    if (store !== undefined) checkStore(store, inner, settings);
+    this.inner = store === undefined ? [inner] : [inner, store];
     this.#settings = settings;
-    this.#ownership = ownershipOf(settings.values, isByteStorage(inner));
     this.#slots = new Slots(makeEviction<Slot<V>>(settings.eviction, settings), settings);
-    const deadlines = new Deadlines(settings.loadTimeout, settings.clock);
-    this.#loads = new Loads(inner, this.#writes, deadlines, (key, entry) => this.#keepLoaded(key, entry));
-    this.#lifecycle = new Lifecycle({ name: this.name, clock: settings.clock, release: () => inner.close() });
+    this.#memory = new MemoryLevel(this.#slots, settings, ownershipOf(settings.values, isByteStorage(inner)), this.clock);
+    this.#store = store && new SecondLevel<V>(store, { ...settings, timer, clock: this.clock });
+    this.#bus = bus && new BusLink(bus, timer, (target) => void this.#changes.forget(target));
+    this.#writes = new Writes(loadTimeout, timer);
+    this.#lifecycle = new Lifecycle({ name: this.name, clock: timer, release: () => this.#release() });
+    const levels = { slots: this.#slots, store: this.#store, writes: this.#writes };
+    const deadlines = new Deadlines(loadTimeout, timer);
+    this.#loads = new Loads({
+      ...levels,
+      below: inner,
+      clock: this.clock,
+      deadlines,
+      keep: (...loaded) => this.#lifecycle.ready && this.#memory.keepLoaded(...loaded),
+    });
+    this.#changes = new Changes({ ...levels, loads: this.#loads, bus: this.#bus, lifecycle: this.#lifecycle });
   }
 
   override get(key: string, options?: CallOptions): Promise<V | undefined> {
     if (this.#mustRefuse(options)) return this.#refuse("get", options);
     const slot = this.#slots.find(key);
-    if (slot === undefined || !this.#isFresh(slot)) return this.#miss(slot, key, options).then((entry) => this.#valueOf(entry));
+    if (slot === undefined || !this.#memory.isFresh(slot))
+      return this.#miss(slot, key, options).then((entry) => this.#memory.valueOf(entry));
     this.#hits++;
     this.#slots.use(slot);
     if (slot.promise !== undefined) return slot.promise;
     try {
-      return Promise.resolve(this.#valueOf(slot.entry));
+      return Promise.resolve(this.#memory.valueOf(slot.entry));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -111,71 +126,64 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
 
   override getEntry(key: string, options?: CallOptions): Promise<Entry<V> | undefined> {
     if (this.#mustRefuse(options)) return this.#refuse("getEntry", options);
-    return this.#find(key, options).then((entry) => this.#entryOf(entry));
+    return this.#find(key, options).then((entry) => this.#memory.entryOf(entry));
   }
 
   /** Asks below once for all that is neither cached nor being loaded. */
   override async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
     if (this.#mustRefuse(options)) return await this.#refuse("getEntries", options);
-    const missing = new Set(keys.filter((key) => !this.#slots.has(key) && !this.#loads.has(key) && !this.#writes.isUnsettled(key)));
+    const missing = new Set(keys.filter((key) => !this.#slots.has(key) && !this.#loads.has(key) && !this.#writes.isWriting(key)));
     if (missing.size > 1) this.#loads.loadAll([...missing]);
     const found = await Promise.all(keys.map((key) => this.#find(key, options)));
-    return found.map((entry) => this.#entryOf(entry));
+    return found.map((entry) => this.#memory.entryOf(entry));
   }
 
   override head(key: string, options?: CallOptions): Promise<EntryInfo | undefined> {
     if (this.#mustRefuse(options)) return this.#refuse("head", options);
     const slot = this.#slots.find(key);
-    if (slot === undefined || !this.#isFresh(slot)) return this.below.head(key, options);
+    if (slot === undefined || !this.#memory.isFresh(slot)) return this.below.head(key, options);
     return Promise.resolve(slot.entry && infoOf(slot.entry));
   }
 
   override has(key: string, options?: CallOptions): Promise<boolean> {
     if (this.#mustRefuse(options)) return this.#refuse("has", options);
     const slot = this.#slots.find(key);
-    return slot === undefined || !this.#isFresh(slot) ? this.below.has(key, options) : Promise.resolve(slot.entry !== undefined);
+    return slot === undefined || !this.#memory.isFresh(slot) ? this.below.has(key, options) : Promise.resolve(slot.entry !== undefined);
   }
 
   override put(key: string, value: V, options?: PutOptions): Promise<EntryInfo> {
     if (this.#mustRefuse(options)) return this.#refuse("put", options);
     return rejecting(() => {
       const settled = withExpiry(options, this.clock, this);
-      const keep = (info: EntryInfo): void => this.#keepOfCaller({ ...expected(settled), ...info }, value);
-      return this.#write([key], () => this.below.put(key, value, settled), this.#settings.write === "through" ? keep : undefined);
+      const keep = (info: EntryInfo): void => this.#memory.keepOfCaller({ ...expected(settled), ...info }, value);
+      const through = this.#settings.write === "through" ? keep : undefined;
+      return this.#change("put", { keys: [key] }, options, () => this.below.put(key, value, settled), through);
     });
   }
 
   override delete(key: string, options?: DeleteOptions): Promise<void> {
     if (this.#mustRefuse(options)) return this.#refuse("delete", options);
-    return this.#write([key], () => this.below.delete(key, options));
+    return this.#change("delete", { keys: [key] }, options, () => this.below.delete(key, options));
   }
 
   override batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
     if (this.#mustRefuse(options)) return this.#refuse("batch", options);
     return rejecting(() => {
       const keys = [...new Set(operations.map(({ key }) => key))];
-      return this.#write(keys, () => super.batch(operations, options));
+      return this.#change("batch", { keys }, options, () => super.batch(operations, options));
     });
   }
 
   override clear(options?: ClearOptions): Promise<void> {
     if (this.#mustRefuse(options)) return this.#refuse("clear", options);
-    const prefix = options?.prefix ?? "";
-    this.#writes.beginClear();
-    this.#dropPrefix(prefix);
-    return this.#lifecycle.run("clear", () =>
-      rejecting(() => this.below.clear(options)).finally(() => {
-        this.#writes.endClear();
-        this.#dropPrefix(prefix);
-      }),
-    );
+    return this.#change("clear", { prefix: options?.prefix ?? "" }, options, () => this.below.clear(options));
   }
 
   /** Serves what is cached; a stream from below is passed on and not kept. */
   override read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
     if (this.#mustRefuse(options)) return this.#refuse("read", options);
     const slot = this.#slots.find(key);
-    const entry = slot !== undefined && this.#isFresh(slot) ? (slot.entry as Entry<Bytes> | undefined) : undefined;
+    const entry = slot !== undefined && this.#memory.isFresh(slot) ? (slot.entry as Entry<Bytes> | undefined) : undefined;
     if (entry === undefined || (options?.ifMatch !== undefined && options.ifMatch !== entry.etag))
       return this.belowBytes.read(key, options);
     return rejecting(() => {
@@ -191,7 +199,15 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
       cancelSource(source, options?.signal?.reason);
       return this.#refuse("write", options);
     }
-    return this.#write([key], () => super.write(key, source, options));
+    let isSent = false; // from then on the source is in the hands of the storage below
+    const send = (): Promise<EntryInfo> => {
+      isSent = true;
+      return super.write(key, source, options);
+    };
+    return this.#change("write", { keys: [key] }, options, send).catch((error: unknown) => {
+      if (!isSent) cancelSource(source, error);
+      throw error;
+    });
   }
 
   override close(): Promise<void> {
@@ -205,15 +221,14 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
     for (let start = 0; start < keys.length; start += step) await this.getEntries(keys.slice(start, start + step), options);
   }
 
-  /** Forgets a key, or all under a prefix, because it changed in a way that this layer cannot see. */
-  invalidate(target: string | { readonly prefix: string }): void {
-    if (typeof target === "string") {
-      this.#writes.disturb(target);
-      this.#drop(target);
-    } else {
-      this.#writes.disturbAll();
-      this.#dropPrefix(target.prefix);
-    }
+  /**
+   * Forgets a key, or all under a prefix, because it changed in a way that this layer cannot see. Memory forgets at once,
+   * and nothing that is being loaded is kept; the promise waits for the store, and the caches on the bus are told.
+   *
+   * @throws StorageError `unavailable`: the store could not forget; this cache does not ask it until it could
+   */
+  invalidate(target: string | { readonly prefix: string }): Promise<void> {
+    return this.#changes.invalidate(typeof target === "string" ? { keys: [target] } : { prefix: target.prefix });
   }
 
   stats(): CacheStats {
@@ -227,13 +242,17 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
       entries: this.#slots.count,
       bytes: this.#slots.size,
       staleServed: this.#staleServed,
+      pendingWrites: this.#writes.pending,
+      storeHits: this.#store?.hits ?? 0,
+      storeFailures: this.#store?.failures ?? 0,
+      invalidations: this.#bus?.heard ?? 0,
+      busFailures: this.#bus?.failures ?? 0,
     };
   }
 
   override details(): Details {
-    const { eviction, maxEntries, maxSize, ttl, staleWhileRevalidate, staleIfError, missingTtl, loadTimeout, write, values } =
-      this.#settings;
-    const options = { eviction, maxEntries, maxSize, ttl, staleWhileRevalidate, staleIfError, missingTtl, loadTimeout, write, values };
+    const { sizeOf: _sizeOf, clock: _clock, store, bus, storeTimeout, ...plain } = this.#settings;
+    const options = { ...plain, ...(store !== undefined && { store: store.name, storeTimeout }), ...(bus !== undefined && { bus: true }) };
     return {
       options: Object.fromEntries(Object.entries(options).filter(([, value]) => value !== Number.POSITIVE_INFINITY)),
       stats: { ...this.stats() },
@@ -242,14 +261,10 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
 
   #find(key: string, options: CallOptions | undefined): Promise<Entry<V> | undefined> {
     const slot = this.#slots.find(key);
-    if (slot === undefined || !this.#isFresh(slot)) return this.#miss(slot, key, options);
+    if (slot === undefined || !this.#memory.isFresh(slot)) return this.#miss(slot, key, options);
     this.#hits++;
     this.#slots.use(slot);
     return Promise.resolve(slot.entry);
-  }
-
-  #isFresh({ freshUntil }: Slot<V>): boolean {
-    return freshUntil === Number.POSITIVE_INFINITY || this.clock.now() < freshUntil;
   }
 
   /** What is old may be served while, or in case that, a new value cannot be had. Nothing is served that has expired. */
@@ -277,86 +292,27 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   }
 
   #load(key: string, options: CallOptions | undefined): Promise<Entry<V> | undefined> {
+    this.#bus?.join();
     return this.#lifecycle.run("get", () => this.#loads.load(key).wait(options?.signal));
   }
 
-  /** Keeps what was found below, or that nothing was. `sizeOf` is the caller's, and may throw. */
-  #keepLoaded(key: string, entry: Entry<V> | undefined): void {
-    if (!this.#lifecycle.ready) return;
-    if (entry !== undefined) this.#keep({ ...entry, value: this.#ownership.keep(entry.value) as V });
-    else if (this.#settings.missingTtl > 0) this.#keepMissing(key);
-    else this.#slots.delete(key);
+  #change<T>(
+    operation: string,
+    target: Target,
+    options: CallOptions | undefined,
+    send: () => Promise<T>,
+    keep?: (result: T) => void,
+  ): Promise<T> {
+    return this.#changes.send({ operation, target, signal: options?.signal, send, keep });
   }
 
-  /** Never throws, because the put has succeeded: what cannot be kept is loaded by the next read, which tells why. */
-  #keepOfCaller(info: EntryInfo, value: V): void {
-    try {
-      const kept = this.#ownership.keepOfCaller(value);
-      if (kept !== undefined) this.#keep({ ...info, value: kept.value as V });
-    } catch {
-      this.#slots.delete(info.key);
-    }
-  }
-
-  #keep(entry: Entry<V>): void {
-    const { ttl, sizeOf = roughSize } = this.#settings;
-    const now = this.clock.now();
-    if (entry.expiresAt !== undefined && entry.expiresAt <= now) return this.#slots.delete(entry.key);
-    const freshUntil = Math.min(now + ttl, entry.expiresAt ?? Number.POSITIVE_INFINITY);
-    const promise = this.#ownership.isShared(entry.value) ? Promise.resolve(entry.value) : undefined;
-    this.#slots.add({ ...newCell, key: entry.key, size: sizeOf(entry.value), entry, promise, freshUntil });
-  }
-
-  #keepMissing(key: string): void {
-    const freshUntil = this.clock.now() + this.#settings.missingTtl;
-    this.#slots.add({ ...newCell, key, size: 2 * key.length, entry: undefined, promise: Promise.resolve(undefined), freshUntil });
-  }
-
-  /** Sends a write. Its keys are uncached while it runs, and what is loaded meanwhile is not kept. */
-  #write<T>(keys: readonly string[], send: () => Promise<T>, keep?: (result: T) => void): Promise<T> {
-    for (const key of keys) {
-      this.#drop(key);
-      this.#writes.begin(key);
-    }
-    const end = (): boolean => {
-      let alone = true;
-      for (const key of keys) {
-        this.#drop(key);
-        alone = this.#writes.end(key) && alone;
-      }
-      return alone;
-    };
-    return this.#lifecycle.run("put", () =>
-      rejecting(send).then(
-        (result) => {
-          if (end()) keep?.(result); // at once: another write may begin before the caller hears of this one
-          return result;
-        },
-        (error: unknown) => {
-          end();
-          throw error;
-        },
-      ),
-    );
-  }
-
-  #drop(key: string): void {
-    this.#slots.delete(key);
-    this.#loads.drop(key);
-  }
-
-  #dropPrefix(prefix: string): void {
-    this.#slots.deletePrefix(prefix);
-    this.#loads.dropPrefix(prefix);
-  }
-
-  #valueOf(entry: Entry<V> | undefined): V | undefined {
-    if (entry === undefined || this.#ownership.isShared(entry.value)) return entry?.value;
-    return this.#ownership.copy(entry.value) as V;
-  }
-
-  #entryOf(entry: Entry<V> | undefined): Entry<V> | undefined {
-    return entry && { ...infoOf(entry), value: this.#valueOf(entry) as V };
+  /** The store is closed like what is below: both, and the first error is told. */
+  async #release(): Promise<void> {
+    await this.#store?.drain();
+    await this.#bus?.close();
+    const failures: unknown[] = [];
+    for (const storage of this.inner) await storage.close().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   }
 
   #mustRefuse(options: CallOptions | undefined): boolean {
@@ -370,13 +326,6 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
       return Promise.reject(options?.signal?.reason as Error);
     });
   }
-}
-
-const newCell = { previous: undefined, next: undefined, list: 0, frequency: 0 } as const;
-
-/** What is known of an entry, without its value, in an object of its own. */
-function infoOf<V>({ value: _value, ...info }: Entry<V>): EntryInfo {
-  return info.metadata === undefined ? info : { ...info, metadata: { ...info.metadata } };
 }
 
 /** What the options of a put say of its entry. */

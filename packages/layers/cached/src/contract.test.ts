@@ -15,6 +15,11 @@ describeLayer("cached over values", {
   documented: { values: true, calls: ["get", "getEntry", "getEntries", "head", "has", "read"] },
 });
 
+describeLayer("cached with a store", {
+  create: (inner, { clock }) => cached({ clock, store: memoryStorage({ clock }), maxEntries: 1 })(inner),
+  documented: { calls: ["get", "getEntry", "getEntries", "head", "has", "read"] },
+});
+
 describeStorage("cached around writes, with stale values and missing entries", {
   create: ({ clock }) =>
     stack(
@@ -35,4 +40,28 @@ for (const eviction of ["s3-fifo", "w-tinylfu", "lru"] as const) {
 
 describeModel("cached over calls that fail, and answers that are lost", {
   create: ({ clock, seed }) => stack(memoryStorage({ clock }), faulty({ seed, clock }), cached({ clock, maxEntries: 4, missingTtl: 50 })),
+});
+
+describeModel("cached in two levels, both of which fail", {
+  create: ({ clock, seed }) =>
+    stack(
+      memoryStorage({ clock }),
+      faulty({ seed, clock }),
+      cached({
+        clock,
+        maxEntries: 2,
+        ttl: 1_000,
+        loadTimeout: 100,
+        store: stack(memoryStorage({ clock }), faulty({ seed: seed + 1, clock })),
+      }),
+    ),
+});
+
+describeModel("cached over a storage without abilities, with a store", {
+  create: ({ clock }) =>
+    stack(
+      memoryStorage<unknown>({ values: "any", clock }),
+      cached({ clock, maxEntries: 1, store: memoryStorage<unknown>({ values: "any", clock }) }),
+    ),
+  values: [{ name: "Ada" }, [1, 2], "text", 0, null],
 });

@@ -1,24 +1,28 @@
-import type { Deadlines, Entry, Storage } from "@stowage/core";
+import type { Clock, Deadlines, Entry, Storage } from "@stowage/core";
 import { rejecting } from "@stowage/core";
 import { Load } from "./load.ts";
+import type { Found, SecondLevel } from "./second-level.ts";
 import type { Writes } from "./writes.ts";
 
-/** The loads that are under way, one for each key. */
+export interface LoadsOptions<V> {
+  readonly below: Storage<V>;
+  readonly store: SecondLevel<V> | undefined;
+  readonly writes: Writes;
+  readonly deadlines: Deadlines;
+  readonly clock: Clock;
+  /** Caches an answer that the storage below gave at a time, and that nothing has made old since. What it throws fails the load. */
+  readonly keep: (key: string, entry: Entry<V> | undefined, loadedAt: number) => void;
+}
+
+/** The loads that are under way, one for each key. Each asks the store first, if there is one. */
 export class Loads<V> {
-  readonly #below: Storage<V>;
-  readonly #writes: Writes;
-  readonly #deadlines: Deadlines;
-  readonly #keep: (key: string, entry: Entry<V> | undefined) => void;
+  readonly #options: LoadsOptions<V>;
   readonly #loads = new Map<string, Load<V>>();
   /** Loads that were begun, ever. */
   count = 0;
 
-  /** @param keep caches an answer that nothing has made old; what it throws fails the load */
-  constructor(below: Storage<V>, writes: Writes, deadlines: Deadlines, keep: (key: string, entry: Entry<V> | undefined) => void) {
-    this.#below = below;
-    this.#writes = writes;
-    this.#deadlines = deadlines;
-    this.#keep = keep;
+  constructor(options: LoadsOptions<V>) {
+    this.#options = options;
   }
 
   has(key: string): boolean {
@@ -29,26 +33,28 @@ export class Loads<V> {
   load(key: string): Load<V> {
     const running = this.#loads.get(key);
     if (running !== undefined) return running;
+    const { store, writes } = this.#options;
     const load = this.#begin(key);
-    const { epoch } = this.#writes;
-    rejecting(() => this.#below.getEntry(key, { signal: load.ended })).then(
-      (entry) => this.#succeed(load, entry, epoch),
-      (error: unknown) => this.#fail(load, error),
-    );
+    const { epoch } = writes;
+    if (store === undefined || writes.isWriting(key)) this.#ask(load, epoch);
+    else void store.find(key, load.ended).then((found) => this.#takeFound(load, found, epoch) || this.#ask(load, epoch, found));
     return load;
   }
 
-  /** One call below for many loads; it is ended when nobody waits for any of them. */
+  /** One call below for many loads; it is ended when nobody waits for any of them. None of the keys is being written. */
   loadAll(keys: readonly string[]): void {
     const loads = keys.map((key) => this.#begin(key));
-    const { epoch } = this.#writes;
+    const { store, writes } = this.#options;
+    const { epoch } = writes;
     const controller = new AbortController();
     let ended = 0;
     for (const load of loads) load.ended.addEventListener("abort", () => ++ended === loads.length && controller.abort(), { once: true });
-    rejecting(() => this.#below.getEntries(keys, { signal: controller.signal })).then(
-      (entries) => loads.forEach((load, index) => this.#succeed(load, entries[index], epoch)),
-      (error: unknown) => loads.forEach((load) => this.#fail(load, error)),
-    );
+    if (store === undefined) return this.#askAll(loads, epoch, controller.signal);
+    void store.findAll(keys, controller.signal).then((all) => {
+      const found = new Map(loads.map((load, index) => [load, all[index] as Found<V>]));
+      const missing = loads.filter((load) => !this.#takeFound(load, found.get(load) as Found<V>, epoch));
+      if (missing.length > 0) this.#askAll(missing, epoch, controller.signal, found);
+    });
   }
 
   /** Nobody joins the load of this key any more, and what it finds is not kept. */
@@ -61,21 +67,48 @@ export class Loads<V> {
   }
 
   #begin(key: string): Load<V> {
-    const load = new Load<V>(key, this.#deadlines, (ended) => this.#leave(ended));
-    if (!this.#writes.isUnsettled(key)) this.#loads.set(key, load); // else what it finds may be old for whoever asks next
+    const { writes, deadlines } = this.#options;
+    const load = new Load<V>(key, deadlines, (ended) => this.#leave(ended));
+    if (!writes.isWriting(key)) this.#loads.set(key, load); // else what it finds may be old for whoever asks next
     this.count++;
     return load;
   }
 
-  /** Keeps an answer, unless the load was dropped or something was written since it began. */
-  #succeed(load: Load<V>, entry: Entry<V> | undefined, epoch: number): void {
-    const { key } = load;
-    if (this.#leave(load) && epoch === this.#writes.epoch && !this.#writes.isUnsettled(key)) {
+  #ask(load: Load<V>, epoch: number, found?: Found<V>): void {
+    rejecting(() => this.#options.below.getEntry(load.key, { signal: load.ended })).then(
+      (entry) => this.#succeed(load, entry, epoch, this.#options.clock.now(), found?.fill),
+      (error: unknown) => this.#fail(load, error),
+    );
+  }
+
+  #askAll(loads: readonly Load<V>[], epoch: number, signal: AbortSignal, found?: ReadonlyMap<Load<V>, Found<V>>): void {
+    const keys = loads.map(({ key }) => key);
+    rejecting(() => this.#options.below.getEntries(keys, { signal })).then(
+      (entries) => {
+        const now = this.#options.clock.now();
+        loads.forEach((load, index) => this.#succeed(load, entries[index], epoch, now, found?.get(load)?.fill));
+      },
+      (error: unknown) => loads.forEach((load) => this.#fail(load, error)),
+    );
+  }
+
+  /** Ends a load with what the store has; false where it has nothing. */
+  #takeFound(load: Load<V>, { entry, loadedAt }: Found<V>, epoch: number): boolean {
+    if (entry === undefined) return false;
+    this.#succeed(load, entry, epoch, loadedAt, undefined);
+    return true;
+  }
+
+  /** Keeps an answer in both levels, unless the load was dropped or something was written since it began. */
+  #succeed(load: Load<V>, entry: Entry<V> | undefined, epoch: number, loadedAt: number, fill: Found<V>["fill"]): void {
+    const { store, writes, keep } = this.#options;
+    if (this.#leave(load) && epoch === writes.epoch && !writes.isUnsettled(load.key)) {
       try {
-        this.#keep(key, entry);
+        keep(load.key, entry, loadedAt);
       } catch (error) {
         return load.fail(error);
       }
+      if (entry !== undefined) store?.fill(entry, fill, loadedAt);
     }
     load.succeed(entry);
   }

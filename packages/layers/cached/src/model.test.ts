@@ -16,6 +16,15 @@ describeLinearizable("cached over a storage that is late", {
   runs: 200,
 });
 
+describeLinearizable("cached in two levels that are late", {
+  create: ({ clock, seed }) => {
+    const late = { clock, rate: 0.5, kinds: ["delays"] } as const;
+    const store = stack(memoryStorage({ clock }), faulty({ ...late, seed: seed + 1 }));
+    return stack(memoryStorage({ clock }), faulty({ ...late, seed }), cached({ clock, maxEntries: 1, store }));
+  },
+  runs: 200,
+});
+
 test("a write that begins while the caller of another one is told of its end is the one that counts", async () => {
   for (let hops = 0; hops < 20; hops++) {
     const storage = stack(memoryStorage<string>({ values: "any" }), cached());

@@ -1,5 +1,6 @@
-import type { Clock } from "@stowage/core";
-import { StorageError, systemClock } from "@stowage/core";
+import type { AnyStorage, Clock, Options, Storage } from "@stowage/core";
+import { checkOptions, option, StorageError, systemClock } from "@stowage/core";
+import type { Bus } from "./bus.ts";
 import type { EvictionName } from "./eviction/eviction.ts";
 
 export interface CachedOptions<V = unknown> {
@@ -29,6 +30,15 @@ export interface CachedOptions<V = unknown> {
    * @default "cloned"
    */
   readonly values?: "cloned" | "frozen" | "shared" | undefined;
+  /**
+   * A second level behind memory: any storage of the same values with `ttl` and metadata, which `envelope()` adds where
+   * they are missing. It belongs to the cache, which closes it; wrap it in `borrowed()` where it does not. @default none
+   */
+  readonly store?: Storage<V> | undefined;
+  /** Milliseconds after which a call of the store is given up. @default 1_000 */
+  readonly storeTimeout?: number | undefined;
+  /** Tells other caches over the same data what changes here, and the other way round. Needs a `ttl`. @default none */
+  readonly bus?: Bus | undefined;
   /** @default for `loadTimeout` the clock of the machine, for all that expires that of the storage below */
   readonly clock?: Clock | undefined;
 }
@@ -45,11 +55,39 @@ export interface Settings {
   readonly loadTimeout: number;
   readonly write: "through" | "around";
   readonly values: "cloned" | "frozen" | "shared";
+  readonly store: AnyStorage | undefined;
+  readonly storeTimeout: number;
+  readonly bus: Bus | undefined;
   readonly clock: Clock;
 }
 
+/** The options as a storage file knows them. `sizeOf` and `bus` can only be given in code. */
+export const definitions: Options = {
+  eviction: option.choice("Who goes when the cache is full.", ["s3-fifo", "w-tinylfu", "lru"], { default: "s3-fifo" }),
+  maxEntries: option.whole("Entries at the most.", { min: 1, default: 10_000 }),
+  maxSize: option.size("Bytes of all values at the most; without it only entries are counted.", { min: 1 }),
+  ttl: option.duration("How long an entry is served without asking below; without it as long as it lives.", { min: 1 }),
+  staleWhileRevalidate: option.duration("How long after ttl the old value is served while a new one is loaded.", { default: 0 }),
+  staleIfError: option.duration("How long after ttl the old value is served when loading fails for a passing reason.", { default: 0 }),
+  missingTtl: option.duration("How long a missing entry is remembered as missing.", { default: 0 }),
+  loadTimeout: option.duration("After how long a load is given up for all who wait for it.", { min: 1, default: 30_000 }),
+  write: option.choice("Whether a value that was put is cached, or loaded by the next read.", ["through", "around"], {
+    default: "through",
+  }),
+  values: option.choice("Whether everybody gets a copy, the same frozen value, or the same value.", ["cloned", "frozen", "shared"], {
+    default: "cloned",
+  }),
+  store: option.storage("A second level behind memory, with the same values."),
+  storeTimeout: option.duration("After how long a call of the store is given up.", { min: 1, default: 1_000 }),
+};
+
+/** What code may leave without a bound. */
+const boundless = ["maxEntries", "maxSize", "ttl"];
+
 /** Options with their defaults, checked. */
 export function settle<V>(options: CachedOptions<V>): Settings {
+  const bounded = Object.entries(options).filter(([name, value]) => value !== Number.POSITIVE_INFINITY || !boundless.includes(name));
+  checkOptions(definitions, Object.fromEntries(bounded), "cached", ["sizeOf", "bus"]);
   const settings: Settings = {
     eviction: options.eviction ?? "s3-fifo",
     maxEntries: options.maxEntries ?? 10_000,
@@ -62,32 +100,25 @@ export function settle<V>(options: CachedOptions<V>): Settings {
     loadTimeout: options.loadTimeout ?? 30_000,
     write: options.write ?? "through",
     values: options.values ?? "cloned",
+    store: options.store,
+    storeTimeout: options.storeTimeout ?? 1_000,
+    bus: options.bus,
     clock: options.clock ?? systemClock,
   };
-  const oneOf = (name: keyof Settings, names: readonly string[]): void =>
-    check(names.includes(settings[name] as string), name, `one of ${names.join(", ")}`);
-  const from = (name: keyof Settings, least: number, finite: boolean): void => {
-    const value = settings[name];
-    const fits = typeof value === "number" && value >= least && (!finite || Number.isFinite(value));
-    check(fits, name, `a ${finite ? "finite " : ""}number of at least ${least}`);
-  };
-  oneOf("eviction", ["s3-fifo", "w-tinylfu", "lru"]);
-  oneOf("write", ["through", "around"]);
-  oneOf("values", ["cloned", "frozen", "shared"]);
-  from("maxEntries", 1, false);
-  from("maxSize", 1, false);
-  from("ttl", 1, false);
-  from("staleWhileRevalidate", 0, true);
-  from("staleIfError", 0, true);
-  from("missingTtl", 0, true);
-  from("loadTimeout", 1, true);
-  check(settings.sizeOf === undefined || typeof settings.sizeOf === "function", "sizeOf", "a function from a value to bytes");
-  const bounded = Number.isFinite(settings.maxEntries) || Number.isFinite(settings.maxSize);
-  check(bounded, "maxEntries", "finite where maxSize is not given: a cache without a bound is a leak");
+  const { sizeOf, bus, maxEntries, maxSize, ttl } = settings;
+  check(sizeOf === undefined || typeof sizeOf === "function", "sizeOf must be a function from a value to bytes");
+  const isBounded = Number.isFinite(maxEntries) || Number.isFinite(maxSize);
+  check(isBounded, "maxEntries must be finite where maxSize is not given: a cache without a bound is a leak");
+  check(bus === undefined || isBus(bus), "bus must be an object with publish and subscribe");
+  check(bus === undefined || Number.isFinite(ttl), "a bus needs a ttl, which bounds how long a lost message is not noticed");
   return settings;
 }
 
-function check(holds: boolean, name: string, expected: string): void {
-  if (holds) return;
-  throw new StorageError("invalid-option", `cached: ${name} must be ${expected}.`, { storage: "cached" });
+function isBus(bus: unknown): boolean {
+  const { publish, subscribe } = bus as Partial<Bus>;
+  return typeof publish === "function" && typeof subscribe === "function";
+}
+
+function check(holds: boolean, problem: string): void {
+  if (!holds) throw new StorageError("invalid-option", `cached: ${problem}.`, { storage: "cached" });
 }

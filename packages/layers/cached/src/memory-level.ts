@@ -1,0 +1,72 @@
+import type { Clock, Entry, EntryInfo } from "@stowage/core";
+import type { Settings } from "./options.ts";
+import type { Slot, Slots } from "./slots.ts";
+import type { Ownership } from "./values.ts";
+import { roughSize } from "./values.ts";
+
+/** The first level: how answers become slots, and slots become answers. */
+export class MemoryLevel<V> {
+  readonly #slots: Slots<V>;
+  readonly #settings: Settings;
+  readonly #ownership: Ownership;
+  readonly #clock: Clock;
+
+  constructor(slots: Slots<V>, settings: Settings, ownership: Ownership, clock: Clock) {
+    this.#slots = slots;
+    this.#settings = settings;
+    this.#ownership = ownership;
+    this.#clock = clock;
+  }
+
+  isFresh({ freshUntil }: Slot<V>): boolean {
+    return freshUntil === Number.POSITIVE_INFINITY || this.#clock.now() < freshUntil;
+  }
+
+  /** Keeps what was loaded, or that nothing is there. `sizeOf` is the caller's, and may throw. */
+  keepLoaded(key: string, entry: Entry<V> | undefined, loadedAt: number): void {
+    if (entry !== undefined) this.#keep({ ...entry, value: this.#ownership.keep(entry.value) as V }, loadedAt);
+    else if (this.#settings.missingTtl > 0) this.#keepMissing(key);
+    else this.#slots.delete(key);
+  }
+
+  /** Never throws, because the put has succeeded: what cannot be kept is loaded by the next read, which tells why. */
+  keepOfCaller(info: EntryInfo, value: V): void {
+    try {
+      const kept = this.#ownership.keepOfCaller(value);
+      if (kept !== undefined) this.#keep({ ...info, value: kept.value as V }, this.#clock.now());
+    } catch {
+      this.#slots.delete(info.key);
+    }
+  }
+
+  /** The value for one caller. */
+  valueOf(entry: Entry<V> | undefined): V | undefined {
+    if (entry === undefined || this.#ownership.isShared(entry.value)) return entry?.value;
+    return this.#ownership.copy(entry.value) as V;
+  }
+
+  /** The entry for one caller. */
+  entryOf(entry: Entry<V> | undefined): Entry<V> | undefined {
+    return entry && { ...infoOf(entry), value: this.valueOf(entry) as V };
+  }
+
+  #keep(entry: Entry<V>, loadedAt: number): void {
+    const { ttl, sizeOf = roughSize } = this.#settings;
+    const freshUntil = Math.min(loadedAt + ttl, entry.expiresAt ?? Number.POSITIVE_INFINITY);
+    if (freshUntil <= this.#clock.now()) return this.#slots.delete(entry.key);
+    const promise = this.#ownership.isShared(entry.value) ? Promise.resolve(entry.value) : undefined;
+    this.#slots.add({ ...newCell, key: entry.key, size: sizeOf(entry.value), entry, promise, freshUntil });
+  }
+
+  #keepMissing(key: string): void {
+    const freshUntil = this.#clock.now() + this.#settings.missingTtl;
+    this.#slots.add({ ...newCell, key, size: 2 * key.length, entry: undefined, promise: Promise.resolve(undefined), freshUntil });
+  }
+}
+
+const newCell = { previous: undefined, next: undefined, list: 0, frequency: 0 } as const;
+
+/** What is known of an entry, without its value, in an object of its own. */
+export function infoOf<V>({ value: _value, ...info }: Entry<V>): EntryInfo {
+  return info.metadata === undefined ? info : { ...info, metadata: { ...info.metadata } };
+}

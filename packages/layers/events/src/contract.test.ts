@@ -1,8 +1,8 @@
 import type { AnyStorage } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { describeLayer } from "@stowage/testing/contract";
-import { events, EventsStorage } from "./index.ts";
-import type { EventsOptions } from "./index.ts";
+import type { EventsOptions, EventsStorage } from "./index.ts";
+import { events } from "./index.ts";
 
 const listening = (inner: AnyStorage, options: EventsOptions): AnyStorage => {
   const storage = events(options)(inner) as unknown as EventsStorage<unknown>;

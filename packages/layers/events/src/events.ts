@@ -9,6 +9,7 @@ import type {
   Details,
   Entry,
   EntryInfo,
+  Lifecycle,
   ListOptions,
   Operation,
   OperationName,
@@ -26,15 +27,14 @@ import {
   rejecting,
   StorageError,
   systemClock,
-  untilAborted,
   withExpiries,
   withExpiry,
   writing,
 } from "@stowage/core";
-import type { Lifecycle } from "@stowage/core";
 import type { ObservedCall } from "./calls.ts";
 import type { Change } from "./changes.ts";
 import type { EventName, Listener } from "./event.ts";
+import { Gate } from "./gate.ts";
 import { Hub } from "./hub.ts";
 import { Observation, sizeOf } from "./observation.ts";
 import { observedStream } from "./observed-stream.ts";
@@ -60,7 +60,7 @@ export class EventsStorage<V> extends ForwardingStorage<V> {
   readonly #options: EventsOptions;
   readonly #hub: Hub;
   readonly #lifecycle: Lifecycle;
-  #refused = 0;
+  readonly #gate: Gate;
 
   constructor(inner: Storage<V>, options: EventsOptions) {
     super(inner, options.clock);
@@ -68,6 +68,7 @@ export class EventsStorage<V> extends ForwardingStorage<V> {
     this.#hub = new Hub(inner, options);
     const below = { close: (): Promise<void> => inner.close().finally(() => this.#hub.close()) };
     this.#lifecycle = layerLifecycle(this, below, options.clock ?? systemClock);
+    this.#gate = new Gate(options.before, this.#lifecycle);
   }
 
   /**
@@ -188,24 +189,26 @@ export class EventsStorage<V> extends ForwardingStorage<V> {
   override read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
     if (!this.#hub.heedsReads) return this.belowBytes.read(key, options);
     const observation = new Observation(this.#hub, this.#call("read", [key]), options?.signal);
-    return this.#send(observation, options, () => this.belowBytes.read(key, options)).then(
-      (entry) => {
-        if (entry === undefined) {
-          observation.succeed((call) => call.got(key, false, undefined));
-          return undefined;
-        }
-        observation.handedOut();
-        const value = observedStream(entry.value, {
-          ended: (bytes) => observation.succeed((call) => call.got(key, true, bytes)),
-          failed: (error) => observation.fail(error),
-        });
-        return { ...entry, value };
-      },
-      (error: unknown) => {
-        observation.fail(error);
-        throw error;
-      },
-    );
+    return this.#gate
+      .pass(observation, () => this.belowBytes.read(key, options))
+      .then(
+        (entry) => {
+          if (entry === undefined) {
+            observation.succeed((call) => call.got(key, false, undefined));
+            return undefined;
+          }
+          observation.handedOut();
+          const value = observedStream(entry.value, {
+            ended: (bytes) => observation.succeed((call) => call.got(key, true, bytes)),
+            failed: (error) => observation.fail(error),
+          });
+          return { ...entry, value };
+        },
+        (error: unknown) => {
+          observation.fail(error);
+          throw error;
+        },
+      );
   }
 
   override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
@@ -245,7 +248,7 @@ export class EventsStorage<V> extends ForwardingStorage<V> {
         listenerErrors: listeners.errors,
         watchers: watchers.size,
         missed: watchers.missed,
-        refused: this.#refused,
+        refused: this.#gate.refused,
         alertsRaised: alerts?.raised ?? 0,
       },
     };
@@ -263,49 +266,12 @@ export class EventsStorage<V> extends ForwardingStorage<V> {
     tell?: (answer: T, observation: Observation) => void,
   ): Promise<T> {
     const observation = new Observation(this.#hub, call, options?.signal);
-    const answer = this.#send(observation, options, send);
+    const answer = this.#gate.pass(observation, send);
     answer.then(
       (value) => observation.succeed(tell && ((ended) => tell(value, ended))),
       (error: unknown) => observation.fail(error),
     );
     return answer;
-  }
-
-  #send<T>(observation: Observation, options: CallOptions | undefined, send: () => Promise<T>): Promise<T> {
-    const sending = (): Promise<T> => {
-      observation.sent();
-      return send();
-    };
-    const { before } = this.#hub;
-    if (before === undefined) return rejecting(sending);
-    const signal = options?.signal;
-    const refuse = (error: unknown): never => {
-      throw this.#refusal(error, observation.call, signal);
-    };
-    return this.#lifecycle.during(observation.call.operation, () => {
-      let verdict: void | Promise<void>;
-      try {
-        signal?.throwIfAborted();
-        verdict = before(observation.call);
-      } catch (error) {
-        return refuse(error);
-      }
-      if (verdict === undefined) return sending();
-      return untilAborted(Promise.resolve(verdict), signal).then(sending, refuse);
-    });
-  }
-
-  /** What a call is rejected with that `before` did not let through. */
-  #refusal(error: unknown, { operation, keys }: ObservedCall, signal: AbortSignal | undefined): unknown {
-    if (signal?.aborted === true) return signal.reason;
-    this.#refused++;
-    if (StorageError.is(error)) return error;
-    return new StorageError("denied", "The call was refused before it was sent; the cause says why.", {
-      operation,
-      storage: this.name,
-      key: keys.length === 1 ? keys[0] : undefined,
-      cause: error,
-    });
   }
 }
 

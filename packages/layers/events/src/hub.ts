@@ -1,7 +1,7 @@
 import type { AnyStorage, Clock } from "@stowage/core";
 import { systemClock } from "@stowage/core";
 import { Alerts } from "./alerts/alerts.ts";
-import type { After, Before } from "./calls.ts";
+import type { After } from "./calls.ts";
 import { listenToEvictions } from "./evictions.ts";
 import { Listeners } from "./listeners.ts";
 import type { EventsOptions } from "./options.ts";
@@ -10,7 +10,6 @@ import { Watchers } from "./watchers.ts";
 /** Who wants to know what about the calls of one layer. */
 export class Hub {
   readonly subject: string;
-  readonly before: Before | undefined;
   readonly after: After | undefined;
   readonly alerts: Alerts | undefined;
   readonly listeners: Listeners;
@@ -21,13 +20,14 @@ export class Hub {
   heedsWrites = false;
   readonly #clock: Clock;
   readonly #below: AnyStorage;
+  readonly #before: unknown;
   #stopEvictions: (() => void) | undefined;
 
   constructor(below: AnyStorage, options: EventsOptions) {
     this.#below = below;
     this.#clock = options.clock ?? systemClock;
     this.subject = options.subject ?? below.name;
-    this.before = options.before;
+    this.#before = options.before;
     this.after = options.after;
     const update = (): void => this.#update();
     this.watchers = new Watchers(update);
@@ -37,7 +37,8 @@ export class Hub {
         options.alerts,
         this.#clock,
         () => this.time(),
-        (alert, state, value) => this.listeners.tell("alert", { type: "alert", subject: this.subject, at: this.now(), alert, state, value }),
+        (alert, state, value) =>
+          this.listeners.tell("alert", { type: "alert", subject: this.subject, at: this.now(), alert, state, value }),
       );
     }
     if (options.onAlert !== undefined) this.listeners.add("alert", options.onAlert);
@@ -63,7 +64,7 @@ export class Hub {
 
   #update(): void {
     const { listeners, watchers } = this;
-    const heedsAll = (this.before ?? this.after ?? this.alerts) !== undefined || listeners.has("error");
+    const heedsAll = (this.#before ?? this.after ?? this.alerts) !== undefined || listeners.has("error");
     this.heedsReads = heedsAll || listeners.has("get");
     this.heedsWrites = heedsAll || watchers.size > 0 || listeners.has("put") || listeners.has("delete") || listeners.has("clear");
     if (listeners.has("evict")) this.#stopEvictions ??= this.#listenToEvictions();

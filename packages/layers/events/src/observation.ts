@@ -7,8 +7,8 @@ import type { Hub } from "./hub.ts";
 /** One call from its begin to its end, and what is told of it. It ends once, whatever comes later. */
 export class Observation {
   readonly call: ObservedCall;
+  readonly signal: AbortSignal | undefined;
   readonly #hub: Hub;
-  readonly #signal: AbortSignal | undefined;
   readonly #beganAt: number;
   #duration: number | undefined;
   /** Milliseconds until a stream was handed out: how fast its reader is, is not the storage's doing. */
@@ -21,7 +21,7 @@ export class Observation {
   constructor(hub: Hub, call: ObservedCall, signal: AbortSignal | undefined) {
     this.#hub = hub;
     this.call = call;
-    this.#signal = signal;
+    this.signal = signal;
     this.#beganAt = hub.time();
   }
 
@@ -131,7 +131,7 @@ export class Observation {
     const duration = this.#duration as number;
     const hits = this.#hits;
     const misses = this.#misses;
-    const failed = failure !== undefined && isFault(failure.error, this.#signal);
+    const failed = failure !== undefined && isFault(failure.error, this.signal);
     alerts?.add(this.call.operation, { latency: this.#latency ?? duration, failed, hits, misses });
     if (after !== undefined) listeners.guard(after, this.call, { duration, hits, misses, bytes: this.#bytes, ...failure });
   }

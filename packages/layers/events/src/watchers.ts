@@ -93,7 +93,7 @@ class Watcher implements AsyncIterator<Change, undefined> {
     if (this.#failure !== undefined) {
       const { reason } = this.#failure;
       this.#failure = undefined;
-      return Promise.reject(reason as Error);
+      return Promise.reject(reason);
     }
     if (this.#state === "ended") return Promise.resolve(done);
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
@@ -121,12 +121,12 @@ class Watcher implements AsyncIterator<Change, undefined> {
     this.#settings.signal?.removeEventListener("abort", this);
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { resolve } of waiting) resolve(done);
+    for (const reader of waiting) reader.resolve(done);
   }
 
   /** The signal was aborted. */
   handleEvent(): void {
-    const { reason } = this.#settings.signal as AbortSignal;
+    const reason: unknown = this.#settings.signal?.reason;
     const waiting = this.#waiting.shift();
     if (waiting === undefined) this.#failure = { reason };
     else waiting.reject(reason);

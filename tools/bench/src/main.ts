@@ -4,13 +4,15 @@ import { machine, Report } from "./harness/report.ts";
 import type { Workload } from "./harness/workload.ts";
 import { Bench } from "./harness/workload.ts";
 import { compression } from "./workloads/compression.ts";
+import { envelope } from "./workloads/envelope.ts";
 import { file } from "./workloads/file.ts";
 import { layers } from "./workloads/layers.ts";
 import { listing } from "./workloads/listing.ts";
 import { memory } from "./workloads/memory.ts";
+import { measuring } from "./workloads/metrics.ts";
 import { retrying } from "./workloads/retrying.ts";
 
-const workloads: readonly Workload[] = [layers, memory, file, listing, compression, retrying];
+const workloads: readonly Workload[] = [layers, memory, file, listing, compression, envelope, retrying, measuring];
 
 /** What stands above the figures in a page that they are written into. */
 const mark = "<!-- figures -->";

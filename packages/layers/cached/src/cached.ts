@@ -44,7 +44,7 @@ import { infoOf, MemoryLevel } from "./memory-level.ts";
 import type { CachedOptions, Settings } from "./options.ts";
 import { settle } from "./options.ts";
 import { SecondLevel } from "./second-level.ts";
-import type { Slot } from "./slots.ts";
+import type { Evicted, Slot } from "./slots.ts";
 import { Slots } from "./slots.ts";
 import type { CacheStats } from "./stats.ts";
 import { checkStore } from "./store-option.ts";
@@ -229,6 +229,14 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
    */
   invalidate(target: string | { readonly prefix: string }): Promise<void> {
     return this.#changes.invalidate(typeof target === "string" ? { keys: [target] } : { prefix: target.prefix });
+  }
+
+  /**
+   * Calls a listener with each entry that goes for want of room, right after it went; not with those that expired or were
+   * invalidated. Returns what ends that. What the listener throws is dropped.
+   */
+  onEvict(listener: (evicted: Evicted) => void): () => void {
+    return this.#slots.onEvict(listener);
   }
 
   stats(): CacheStats {

@@ -4,3 +4,4 @@ export { cached, CachedStorage } from "./cached.ts";
 export type { EvictionName } from "./eviction/eviction.ts";
 export type { CachedOptions } from "./options.ts";
 export type { CacheStats } from "./stats.ts";
+export type { Evicted } from "./slots.ts";

@@ -10,11 +10,19 @@ export interface Slot<V> extends Cell {
   readonly freshUntil: number;
 }
 
+/** An entry that went for want of room. */
+export interface Evicted {
+  readonly key: string;
+  /** Bytes that it took, as `sizeOf` counts them. */
+  readonly size: number;
+}
+
 /** What is cached, within its limits. */
 export class Slots<V> {
   readonly #slots = new Map<string, Slot<V>>();
   readonly #eviction: Eviction<Slot<V>>;
   readonly #limits: Limits;
+  readonly #listeners = new Set<{ readonly listener: (evicted: Evicted) => void }>();
   size = 0;
   evictions = 0;
 
@@ -52,7 +60,15 @@ export class Slots<V> {
       if (evicted === undefined) return;
       this.#forget(evicted);
       this.evictions++;
+      if (this.#listeners.size > 0) this.#tell(evicted);
     }
+  }
+
+  /** Returns what ends the listening. */
+  onEvict(listener: (evicted: Evicted) => void): () => void {
+    const subscription = { listener };
+    this.#listeners.add(subscription);
+    return () => void this.#listeners.delete(subscription);
   }
 
   delete(key: string): void {
@@ -71,6 +87,16 @@ export class Slots<V> {
     this.#slots.clear();
     this.#eviction.clear();
     this.size = 0;
+  }
+
+  #tell({ key, size }: Slot<V>): void {
+    for (const { listener } of this.#listeners) {
+      try {
+        listener({ key, size });
+      } catch {
+        // The entry is gone all the same, and the load or put that took its room knows nothing of listeners.
+      }
+    }
   }
 
   #forget(slot: Slot<V>): void {

@@ -2,6 +2,7 @@ import type { Bytes } from "@stowage/core";
 import { crc32 } from "./crc32.ts";
 import { blockSize, checksumOf, checksumSize, lastChecksum, plainSizeOf, setUint32, storedSizeOf, uint32 } from "./format.ts";
 import type { Header } from "./format.ts";
+import { litter } from "./litter.ts";
 import { Damage } from "./unreadable.ts";
 
 /** The stored form of a value that is all there. */
@@ -42,6 +43,7 @@ export async function* sealStream(header: Bytes, chunks: AsyncIterable<Uint8Arra
     setUint32(stored, at, last ? lastChecksum(checksum, size) : checksum);
     parts = [];
     lead = filled = 0;
+    litter();
     return stored;
   };
 
@@ -97,6 +99,7 @@ export async function* openStream(
       const block = await source.take(blockEnd - at);
       checksum = crc32(block, checksum);
       check(header, checksum, uint32(await source.take(checksumSize), 0), at, blockEnd, size);
+      litter();
       yield block;
     }
   } finally {

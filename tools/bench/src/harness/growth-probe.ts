@@ -1,6 +1,7 @@
 import type { ByteStorage } from "@stowage/core";
 import { scan } from "@stowage/core";
 import { compressed } from "@stowage/compressed";
+import { envelope } from "@stowage/envelope";
 import { fileStorage } from "@stowage/file";
 import { drain, textOf, textStream } from "./text.ts";
 
@@ -22,6 +23,19 @@ const jobs: Readonly<Record<string, (size: number, folder: string) => Promise<vo
   /** Reads it back. */
   async read(size, folder) {
     const storage = compressedIn(folder);
+    const entry = await storage.read("large", { end: size });
+    await drain(entry!.value);
+    await storage.close();
+  },
+  /** Stores a stream in an envelope. */
+  async "write-enveloped"(size, folder) {
+    const storage = envelope()(fileStorage({ directory: folder, durability: "process" }));
+    await storage.write("large", textStream(size, text));
+    await storage.close();
+  },
+  /** Reads it back. */
+  async "read-enveloped"(size, folder) {
+    const storage = envelope()(fileStorage({ directory: folder, durability: "process" }));
     const entry = await storage.read("large", { end: size });
     await drain(entry!.value);
     await storage.close();

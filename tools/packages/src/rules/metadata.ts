@@ -22,7 +22,7 @@ const order = [
 ];
 
 /** Every package.json says the same things in the same order. */
-export const metadata: Rule = ({ word, manifest, read }, all) => {
+export const metadata: Rule = ({ word, manifest, files, read }, all) => {
   const problems: string[] = [];
   const same = (field: string, actual: unknown, expected: unknown): void => {
     if (!isDeepStrictEqual(actual, expected)) problems.push(`package.json: ${field} must be ${JSON.stringify(expected)}.`);
@@ -39,7 +39,9 @@ export const metadata: Rule = ({ word, manifest, read }, all) => {
   same("engines", manifest.engines, { node: ">=22.19" });
   same("publishConfig.access", manifest.publishConfig?.access, "public");
   const sources = sourcesOf(manifest.exports ?? {});
-  same("scripts", manifest.scripts, { build: buildScript(sources) });
+  // A thread is started from a file of its own.
+  const threads = files.filter((file) => file === "src/worker.ts");
+  same("scripts", manifest.scripts, { build: buildScript([...sources, ...threads]) });
   if (!/^[A-Z].*\.$/.test(manifest.description ?? "")) problems.push("package.json: description must be a sentence.");
   for (const keyword of ["storage", "stowage"])
     if (!manifest.keywords?.includes(keyword)) problems.push(`package.json: keywords must hold "${keyword}".`);

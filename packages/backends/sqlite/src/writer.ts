@@ -1,0 +1,205 @@
+import type { ByteSource, Bytes, Clock, EntryInfo, Failure, Operation, PutOptions, Turns, WriteOptions } from "@stowage/core";
+import { checkBytes, checkKey, otherVersion, partial, readSource, untilAborted, withExpiry, wrongSize } from "@stowage/core";
+import type { Change, Outcome, Put, Remove, Version } from "./changes.ts";
+import { done } from "./changes.ts";
+import type { Commits } from "./commits.ts";
+import { errorOf, storageName } from "./errors.ts";
+import { infoOf } from "./listing.ts";
+import type { Rows } from "./rows.ts";
+import { chunkSize } from "./schema.ts";
+import { newBody } from "./writes.ts";
+
+/** One write as errors tell of it. */
+interface Call {
+  readonly operation: string;
+  readonly key?: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Turns writes into changes, and what became of those into answers. */
+export class Writer {
+  readonly #rows: Rows;
+  readonly #commits: Commits;
+  readonly #turns: Turns;
+  readonly #clock: Clock;
+  readonly #etags = new Etags();
+
+  constructor(rows: Rows, commits: Commits, turns: Turns, clock: Clock) {
+    this.#rows = rows;
+    this.#commits = commits;
+    this.#turns = turns;
+    this.#clock = clock;
+  }
+
+  put(key: string, value: Uint8Array, options: PutOptions | undefined): Promise<EntryInfo> {
+    const change = this.#putOf("put", key, value, options);
+    const size = value.byteLength;
+    return this.#submit(change, size, options?.signal).then((outcome) => {
+      if (outcome !== done) throw whyNot(outcome, "put", key);
+      return writtenInfo(key, size, change.version);
+    });
+  }
+
+  delete(key: string, ifMatch: string | undefined, signal: AbortSignal | undefined): Promise<void> {
+    return this.#make({ type: "delete", key, ifMatch }, { operation: "delete", key, signal });
+  }
+
+  async batchAll(operations: readonly Operation<Bytes>[], signal: AbortSignal | undefined): Promise<void> {
+    const changes = operations.map((operation) => this.#changeOf(operation));
+    const size = changes.reduce((sum, change) => sum + sizeOf(change), 0);
+    const outcome = await this.#submit({ type: "all", changes }, size, signal);
+    if (outcome === done) return;
+    throw whyNot(outcome, "batch", typeof outcome === "number" ? operations[outcome]!.key : undefined);
+  }
+
+  async batchEach(operations: readonly Operation<Bytes>[], signal: AbortSignal | undefined): Promise<void> {
+    const failures: Failure[] = [];
+    const apply = async (operation: Operation<Bytes>, index: number): Promise<void> => {
+      const { key } = operation;
+      try {
+        const change = this.#changeOf(operation);
+        await this.#make(change, { operation: "batch", key, signal }, sizeOf(change));
+      } catch (error) {
+        failures.push({ index, key, error });
+      }
+    };
+    await Promise.all(operations.map(apply));
+    signal?.throwIfAborted();
+    if (failures.length > 0) throw partial("batch", storageName, failures, operations.length);
+  }
+
+  async clear(prefix: string, signal: AbortSignal | undefined): Promise<void> {
+    const newest = this.#rows.newest();
+    for (;;) {
+      const outcome = await this.#submit({ type: "clear", prefix, newest }, 0, signal);
+      if (outcome === done) return;
+      if (typeof outcome !== "number") throw errorOf(outcome, "clear");
+      if (!this.#turns.hasTime) await this.#turns.next();
+    }
+  }
+
+  /** Waits for the writes that were called before. */
+  flush(signal: AbortSignal | undefined): Promise<void> {
+    return this.#make({ type: "discard", body: -1 }, { operation: "flush", signal });
+  }
+
+  /** A value that turns out to be small is put; the chunks of a larger one are stored as they come, and seen when all are there. */
+  async write(key: string, source: ByteSource, options: WriteOptions): Promise<EntryInfo> {
+    const { signal, size, ifMatch, ifNoneMatch } = options;
+    const version = this.#versionOf(withExpiry(options, this.#clock));
+    const call: Call = { operation: "write", key, signal };
+    const body = newBody();
+    const chunks = new Chunks();
+    let position = 0;
+    const store = async (bytes: Uint8Array): Promise<void> => {
+      await this.#make({ type: "chunk", body, position, bytes }, call, bytes.byteLength);
+      position++;
+    };
+    try {
+      for await (const bytes of readSource(source, signal)) {
+        if (size !== undefined && chunks.size + bytes.byteLength > size) throw wrongSize(size, "more", storageName, key);
+        for (const chunk of chunks.add(bytes)) await store(chunk);
+      }
+      if (size !== undefined && chunks.size < size) throw wrongSize(size, String(chunks.size), storageName, key);
+      const rest = chunks.rest();
+      if (position === 0) await this.#make({ type: "put", key, value: rest, version, ifMatch, ifNoneMatch }, call, rest.byteLength);
+      else {
+        if (rest.byteLength > 0) await store(rest);
+        await this.#make({ type: "publish", key, body, size: chunks.size, version, ifMatch, ifNoneMatch }, call);
+      }
+      return writtenInfo(key, chunks.size, version);
+    } catch (error) {
+      if (position > 0) void this.#submit({ type: "discard", body }, 0, undefined).catch(() => {}); // else it is swept in a day
+      throw error;
+    }
+  }
+
+  /** Rejects a condition that does not hold already, before a source is read for nothing. The store decides once more. */
+  checkCondition(key: string, { ifMatch, ifNoneMatch }: PutOptions): void {
+    if (ifMatch === undefined && ifNoneMatch === undefined) return;
+    const row = this.#rows.info(key);
+    const alive = row !== undefined && (row[3] === null || row[3] > this.#clock.now());
+    const holds = ifMatch === undefined ? !alive : alive && row[1] === ifMatch;
+    if (!holds) throw otherVersion("write", storageName, key);
+  }
+
+  #changeOf({ type, key, ...operation }: Operation<Bytes>): Put | Remove {
+    if (type === "put") return this.#putOf("batch", key, (operation as { value: Bytes }).value, operation.options);
+    checkKey(key, "batch", storageName);
+    return { type: "delete", key, ifMatch: operation.options?.ifMatch };
+  }
+
+  #putOf(operation: "put" | "batch", key: string, value: Uint8Array, options: PutOptions | undefined): Put {
+    checkKey(key, operation, storageName);
+    checkBytes(value, operation, storageName, key);
+    const version = this.#versionOf(withExpiry(options, this.#clock));
+    return { type: "put", key, value, version, ifMatch: options?.ifMatch, ifNoneMatch: options?.ifNoneMatch };
+  }
+
+  #versionOf(options: PutOptions | undefined): Version {
+    const metadata = options?.metadata;
+    return {
+      etag: this.#etags.next(),
+      modifiedAt: this.#clock.now(),
+      expiresAt: options?.expiresAt,
+      metadata: metadata === undefined || Object.keys(metadata).length === 0 ? undefined : JSON.stringify(metadata),
+    };
+  }
+
+  /** Makes a change, or rejects with why it could not be made. */
+  async #make(change: Change, { operation, key, signal }: Call, size = 0): Promise<void> {
+    const outcome = await this.#submit(change, size, signal);
+    if (outcome !== done) throw whyNot(outcome, operation, key);
+  }
+
+  #submit(change: Change, size: number, signal: AbortSignal | undefined): Promise<Outcome> {
+    const outcome = this.#commits.submit(change, size, signal);
+    return signal === undefined ? outcome : untilAborted(outcome, signal);
+  }
+}
+
+/** Etags that no other write has, in this process or another. */
+class Etags {
+  readonly #start: string = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  #count = 0;
+
+  next(): string {
+    return `${this.#start}-${(this.#count++).toString(36)}`;
+  }
+}
+
+/** Cuts a stream into chunks of one size. */
+class Chunks {
+  #chunk = new Uint8Array(chunkSize);
+  #filled = 0;
+  size = 0;
+
+  /** The chunks that became full. */
+  *add(bytes: Uint8Array): Generator<Uint8Array> {
+    this.size += bytes.byteLength;
+    for (let start = 0; start < bytes.byteLength;) {
+      const part = bytes.subarray(start, start + chunkSize - this.#filled);
+      this.#chunk.set(part, this.#filled);
+      this.#filled += part.byteLength;
+      start += part.byteLength;
+      if (this.#filled < chunkSize) continue;
+      yield this.#chunk;
+      this.#chunk = new Uint8Array(chunkSize);
+      this.#filled = 0;
+    }
+  }
+
+  rest(): Uint8Array {
+    return this.#chunk.subarray(0, this.#filled);
+  }
+}
+
+function whyNot(outcome: Outcome, operation: string, key: string | undefined): Error {
+  return typeof outcome === "number" ? otherVersion(operation, storageName, key!) : errorOf(outcome, operation, key);
+}
+
+function writtenInfo(key: string, size: number, { etag, modifiedAt, expiresAt, metadata }: Version): EntryInfo {
+  return infoOf(key, [size, etag, modifiedAt, expiresAt ?? null, metadata ?? null]);
+}
+
+const sizeOf = (change: Put | Remove): number => (change.type === "put" ? change.value.byteLength : 0);

@@ -1,0 +1,196 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { All, Change, Clear, Publish, Put, Remove } from "./changes.ts";
+import { done } from "./changes.ts";
+import type { Names } from "./schema.ts";
+import { chunkSize } from "./schema.ts";
+
+/** Entries that one `clear` removes. */
+const clearedAtOnce = 1_000;
+
+/** Chunks of hidden bodies, and expired entries, that one transaction removes beside its changes. */
+const chunksSweptAtOnce = 8;
+const entriesSweptAtOnce = 100;
+
+/** Milliseconds between two looks for expired entries. */
+const sweepInterval = 1_000;
+
+/** Milliseconds after which an unpublished body that gets no chunks any more was left behind by a process that died. */
+const abandonedAfter: number = 24 * 3_600_000;
+
+/** What is after every key, and after every key under a prefix: no UTF-8 text has this byte. */
+export const lastByte: number = 0xff;
+
+/** The writes of one table on one connection. All run inside a transaction that the caller holds. */
+export class Writes {
+  readonly #database: DatabaseSync;
+  readonly #names: Names;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #put: StatementSync;
+  #nextSweep = Number.NEGATIVE_INFINITY;
+  #hasHidden = true;
+
+  constructor(database: DatabaseSync, names: Names) {
+    this.#database = database;
+    this.#names = names;
+    this.#put = database.prepare(
+      `INSERT INTO ${names.entries} (key, size, etag, modified_at, expires_at, metadata, body, value)
+       VALUES (CAST(? AS BLOB), ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (key) DO UPDATE SET size = excluded.size, etag = excluded.etag, modified_at = excluded.modified_at,
+         expires_at = excluded.expires_at, metadata = excluded.metadata, body = excluded.body, value = excluded.value`,
+    );
+  }
+
+  apply(change: Change, now: number): number {
+    switch (change.type) {
+      case "put":
+        return this.#applyPut(change, now);
+      case "delete":
+        return this.#applyRemove(change, now);
+      case "all":
+        return this.#applyAll(change, now);
+      case "clear":
+        return this.#applyClear(change);
+      case "chunk":
+        if (change.position === 0) this.#run(`INSERT INTO ${this.#names.hidden} (body, since) VALUES (?, ?)`, change.body, now);
+        else this.#run(`UPDATE ${this.#names.hidden} SET since = ? WHERE body = ?`, now, change.body);
+        this.#addChunk(change.body, change.position, change.bytes);
+        return done;
+      case "publish":
+        return this.#applyPublish(change, now);
+      case "discard":
+        this.#run(`UPDATE ${this.#names.hidden} SET since = 0 WHERE body = ?`, change.body);
+        this.#hasHidden = true;
+        return done;
+    }
+  }
+
+  /** Removes some of what nobody sees any more: bodies and expired entries. Answers whether there is more. */
+  sweep(now: number): boolean {
+    let more = false;
+    if (now >= this.#nextSweep) {
+      const { entries } = this.#names;
+      const { changes } = this.#run(
+        `DELETE FROM ${entries} WHERE id IN (SELECT id FROM ${entries} WHERE expires_at <= ? LIMIT ${entriesSweptAtOnce})`,
+        now,
+      );
+      more = Number(changes) === entriesSweptAtOnce;
+      if (!more) this.#nextSweep = now + sweepInterval;
+      this.#hasHidden = true;
+    }
+    if (this.#hasHidden) this.#hasHidden = this.#sweepChunks(now);
+    return more || this.#hasHidden;
+  }
+
+  #applyPut({ key, value, version, ifMatch, ifNoneMatch }: Put, now: number): number {
+    if (!this.#holds(key, ifMatch, ifNoneMatch, now)) return 0;
+    if (version.expiresAt !== undefined && version.expiresAt <= now) return this.#remove(key);
+    const { etag, modifiedAt, expiresAt = null, metadata = null } = version;
+    const size = value.byteLength;
+    if (size <= chunkSize) {
+      this.#put.run(key, size, etag, modifiedAt, expiresAt, metadata, null, value);
+      return done;
+    }
+    const body = newBody();
+    for (let start = 0, position = 0; start < size; start += chunkSize, position++) {
+      this.#addChunk(body, position, value.subarray(start, start + chunkSize));
+    }
+    this.#put.run(key, size, etag, modifiedAt, expiresAt, metadata, body, null);
+    this.#hasHidden = true;
+    return done;
+  }
+
+  #applyRemove({ key, ifMatch }: Remove, now: number): number {
+    return this.#holds(key, ifMatch, undefined, now) ? this.#remove(key) : 0;
+  }
+
+  #applyAll({ changes }: All, now: number): number {
+    this.#run("SAVEPOINT batch");
+    const failed = changes.findIndex((change) => this.apply(change, now) !== done);
+    if (failed !== -1) this.#run("ROLLBACK TO batch");
+    this.#run("RELEASE batch");
+    return failed === -1 ? done : failed;
+  }
+
+  #applyClear({ prefix, newest }: Clear): number {
+    const { entries } = this.#names;
+    const from = Buffer.from(prefix);
+    const { changes } = this.#run(
+      `DELETE FROM ${entries} WHERE id IN
+         (SELECT id FROM ${entries} WHERE key >= ? AND key < ? AND id <= ? LIMIT ${clearedAtOnce})`,
+      from,
+      Buffer.concat([from, Buffer.of(lastByte)]),
+      newest,
+    );
+    this.#hasHidden = true;
+    return Number(changes) < clearedAtOnce ? done : 0;
+  }
+
+  #applyPublish({ key, body, size, version, ifMatch, ifNoneMatch }: Publish, now: number): number {
+    const { hidden } = this.#names;
+    const holds = this.#holds(key, ifMatch, ifNoneMatch, now);
+    const expired = version.expiresAt !== undefined && version.expiresAt <= now;
+    if (!holds || expired) {
+      this.#run(`UPDATE ${hidden} SET since = 0 WHERE body = ?`, body);
+      this.#hasHidden = true;
+      return holds ? this.#remove(key) : 0;
+    }
+    const { changes } = this.#run(`DELETE FROM ${hidden} WHERE body = ?`, body);
+    if (Number(changes) !== 1) throw new Error("The value that was being written is not there any more: it was taken for abandoned.");
+    const { etag, modifiedAt, expiresAt = null, metadata = null } = version;
+    this.#put.run(key, size, etag, modifiedAt, expiresAt, metadata, body, null);
+    this.#hasHidden = true;
+    return done;
+  }
+
+  #holds(key: string, ifMatch: string | undefined, ifNoneMatch: "*" | undefined, now: number): boolean {
+    if (ifMatch === undefined && ifNoneMatch === undefined) return true;
+    const sql = `SELECT etag, expires_at FROM ${this.#names.entries} WHERE key = CAST(? AS BLOB)`;
+    const row = this.#statement(sql).get(key) as { etag: string; expires_at: number | null } | undefined;
+    const alive = row !== undefined && (row.expires_at === null || row.expires_at > now);
+    return ifMatch === undefined ? !alive : alive && row.etag === ifMatch;
+  }
+
+  #remove(key: string): number {
+    this.#run(`DELETE FROM ${this.#names.entries} WHERE key = CAST(? AS BLOB)`, key);
+    this.#hasHidden = true;
+    return done;
+  }
+
+  #addChunk(body: number, position: number, bytes: Uint8Array): void {
+    this.#run(`INSERT INTO ${this.#names.chunks} (body, position, bytes) VALUES (?, ?, ?)`, body, position, bytes);
+  }
+
+  /** Answers whether there may be more. */
+  #sweepChunks(now: number): boolean {
+    const { chunks, hidden } = this.#names;
+    const found = this.#statement(`SELECT body FROM ${hidden} WHERE since <= ? LIMIT 1`).get(now - abandonedAfter) as
+      | { body: number }
+      | undefined;
+    if (found === undefined) return false;
+    const { changes } = this.#run(
+      `DELETE FROM ${chunks} WHERE rowid IN (SELECT rowid FROM ${chunks} WHERE body = ? LIMIT ${chunksSweptAtOnce})`,
+      found.body,
+    );
+    if (Number(changes) < chunksSweptAtOnce) this.#run(`DELETE FROM ${hidden} WHERE body = ?`, found.body);
+    return true;
+  }
+
+  #run(sql: string, ...values: (string | number | Uint8Array)[]): { readonly changes: number | bigint } {
+    return this.#statement(sql).run(...values);
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+/** The name of a new body. Two of 2^52 that are alike are refused by the database, before anything is lost. */
+export function newBody(): number {
+  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
+  return (high & 0xfffff) * 2 ** 32 + low;
+}

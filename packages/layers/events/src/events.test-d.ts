@@ -2,8 +2,8 @@ import type { ByteStorage, EntryInfo, Storage } from "@stowage/core";
 import { json, stack } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { expectTypeOf, test } from "vitest";
-import type { Change } from "./index.ts";
-import { events, EventsStorage, watch } from "./index.ts";
+import type { Change, EventsStorage } from "./index.ts";
+import { events, watch } from "./index.ts";
 
 declare const layer: EventsStorage<string>;
 

@@ -65,15 +65,19 @@ export class Listeners {
   }
 
   tell<N extends EventName>(name: N, event: StorageEvents[N]): void {
-    for (const subscription of this.#subscriptions[name]) {
-      if (subscription.active) this.guard(subscription.listener as (event: StorageEvent) => void, event);
+    const subscriptions = this.#subscriptions[name];
+    for (let index = 0; index < subscriptions.length; index++) {
+      const { active, listener } = subscriptions[index] as Subscription;
+      if (active) this.guard(listener as (event: StorageEvent) => void, event);
     }
   }
 
   /** Calls somebody whose failure is nobody's but his own. */
-  guard<T, M extends readonly unknown[]>(listener: (told: T, ...more: M) => unknown, told: T, ...more: M): void {
+  guard<T>(listener: (told: T) => unknown, told: T): void;
+  guard<T, M>(listener: (told: T, more: M) => unknown, told: T, more: M): void;
+  guard(listener: (told: unknown, more?: unknown) => unknown, told: unknown, more?: unknown): void {
     try {
-      const answer = listener(told, ...more);
+      const answer = listener(told, more);
       if (isThenable(answer)) answer.then(undefined, (error: unknown) => this.#report(error, told));
     } catch (error) {
       this.#report(error, told);

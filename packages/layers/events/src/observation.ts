@@ -10,7 +10,8 @@ export class Observation {
   readonly signal: AbortSignal | undefined;
   readonly #hub: Hub;
   readonly #beganAt: number;
-  #duration: number | undefined;
+  #hasEnded = false;
+  #duration = 0;
   /** Milliseconds until a stream was handed out: how fast its reader is, is not the storage's doing. */
   #latency: number | undefined;
   #sent = false;
@@ -65,27 +66,35 @@ export class Observation {
     if (hit) this.#hits++;
     else this.#misses++;
     this.#bytes += bytes ?? 0;
-    const { listeners } = this.#hub;
-    if (listeners.has("get")) listeners.tell("get", { type: "get", ...this.#told(), key, hit, bytes });
+    if (!this.#hub.listeners.has("get")) return;
+    const { subject, operation } = this.call;
+    const at = this.#hub.now();
+    this.#hub.listeners.tell("get", { type: "get", subject, at, operation, duration: this.#duration, key, hit, bytes });
   }
 
   put(key: string, bytes: number | undefined, info: EntryInfo | undefined): void {
     this.#bytes += bytes ?? 0;
     this.#change({ type: "put", key, info });
-    const { listeners } = this.#hub;
-    if (listeners.has("put")) listeners.tell("put", { type: "put", ...this.#told(), key, bytes, info });
+    if (!this.#hub.listeners.has("put")) return;
+    const { subject, operation } = this.call;
+    const at = this.#hub.now();
+    this.#hub.listeners.tell("put", { type: "put", subject, at, operation, duration: this.#duration, key, bytes, info });
   }
 
   deleted(key: string): void {
     this.#change({ type: "delete", key });
-    const { listeners } = this.#hub;
-    if (listeners.has("delete")) listeners.tell("delete", { type: "delete", ...this.#told(), key });
+    if (!this.#hub.listeners.has("delete")) return;
+    const { subject, operation } = this.call;
+    const at = this.#hub.now();
+    this.#hub.listeners.tell("delete", { type: "delete", subject, at, operation, duration: this.#duration, key });
   }
 
   cleared(prefix: string): void {
     this.#change({ type: "clear", prefix });
-    const { listeners } = this.#hub;
-    if (listeners.has("clear")) listeners.tell("clear", { type: "clear", ...this.#told(), prefix });
+    if (!this.#hub.listeners.has("clear")) return;
+    const { subject, operation } = this.call;
+    const at = this.#hub.now();
+    this.#hub.listeners.tell("clear", { type: "clear", subject, at, operation, duration: this.#duration, prefix });
   }
 
   /** One operation of a batch took effect. */
@@ -105,8 +114,10 @@ export class Observation {
   }
 
   #tellError(key: string | undefined, error: unknown): void {
-    const { listeners } = this.#hub;
-    if (listeners.has("error")) listeners.tell("error", { type: "error", ...this.#told(), key, error });
+    if (!this.#hub.listeners.has("error")) return;
+    const { subject, operation } = this.call;
+    const at = this.#hub.now();
+    this.#hub.listeners.tell("error", { type: "error", subject, at, operation, duration: this.#duration, key, error });
   }
 
   /** An abort says nothing of what it interrupted. */
@@ -114,21 +125,17 @@ export class Observation {
     return this.#sent && (!StorageError.is(error) || error.outcome === "unknown");
   }
 
-  #told(): { subject: string; at: number; operation: ObservedCall["operation"]; duration: number } {
-    const { subject, operation } = this.call;
-    return { subject, at: this.#hub.now(), operation, duration: this.#duration as number };
-  }
-
   /** False where it has ended before. */
   #end(): boolean {
-    if (this.#duration !== undefined) return false;
+    if (this.#hasEnded) return false;
+    this.#hasEnded = true;
     this.#duration = this.#hub.time() - this.#beganAt;
     return true;
   }
 
   #finish(failure?: { readonly error: unknown }): void {
     const { alerts, after, listeners } = this.#hub;
-    const duration = this.#duration as number;
+    const duration = this.#duration;
     const hits = this.#hits;
     const misses = this.#misses;
     const failed = failure !== undefined && isFault(failure.error, this.signal);

@@ -5,6 +5,7 @@ import type { Workload } from "./harness/workload.ts";
 import { Bench } from "./harness/workload.ts";
 import { compression } from "./workloads/compression.ts";
 import { envelope } from "./workloads/envelope.ts";
+import { telling } from "./workloads/events.ts";
 import { file } from "./workloads/file.ts";
 import { layers } from "./workloads/layers.ts";
 import { listing } from "./workloads/listing.ts";
@@ -12,7 +13,7 @@ import { memory } from "./workloads/memory.ts";
 import { measuring } from "./workloads/metrics.ts";
 import { retrying } from "./workloads/retrying.ts";
 
-const workloads: readonly Workload[] = [layers, memory, file, listing, compression, envelope, retrying, measuring];
+const workloads: readonly Workload[] = [layers, memory, file, listing, compression, envelope, retrying, measuring, telling];
 
 /** What stands above the figures in a page that they are written into. */
 const mark = "<!-- figures -->";

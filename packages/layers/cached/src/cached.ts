@@ -301,7 +301,14 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
 
   #load(key: string, options: CallOptions | undefined): Promise<Entry<V> | undefined> {
     this.#bus?.join();
-    return this.#lifecycle.run("get", () => this.#loads.load(key).wait(options?.signal));
+    const answer = (): Promise<Entry<V> | undefined> => this.#loads.load(key).wait(options?.signal);
+    if (!this.#loads.has(key)) return this.#lifecycle.run("get", answer);
+    // What a load finds that began earlier may have expired before this call came.
+    const now = this.clock.now();
+    return this.#lifecycle.run("get", async () => {
+      const entry = await answer();
+      return entry?.expiresAt !== undefined && entry.expiresAt <= now ? await answer() : entry;
+    });
   }
 
   #change<T>(

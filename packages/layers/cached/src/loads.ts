@@ -14,6 +14,13 @@ export interface LoadsOptions<V> {
   readonly keep: (key: string, entry: Entry<V> | undefined, loadedAt: number) => void;
 }
 
+/** A load with what it is to know when it ends. */
+interface Begun<V> {
+  readonly load: Load<V>;
+  readonly epoch: number;
+  readonly found?: Found<V> | undefined;
+}
+
 /** The loads that are under way, one for each key. Each asks the store first, if there is one. */
 export class Loads<V> {
   readonly #options: LoadsOptions<V>;
@@ -35,7 +42,7 @@ export class Loads<V> {
     if (running !== undefined) return running;
     const { store, writes } = this.#options;
     const load = this.#begin(key);
-    const { epoch } = writes;
+    const epoch = this.#epochOf(key);
     if (store === undefined || writes.isWriting(key)) this.#ask(load, epoch);
     else void store.find(key, load.ended).then((found) => this.#takeFound(load, found, epoch) || this.#ask(load, epoch, found));
     return load;
@@ -44,16 +51,18 @@ export class Loads<V> {
   /** One call below for many loads; it is ended when nobody waits for any of them. None of the keys is being written. */
   loadAll(keys: readonly string[]): void {
     const loads = keys.map((key) => this.#begin(key));
-    const { store, writes } = this.#options;
-    const { epoch } = writes;
+    const { store } = this.#options;
+    const epochs = keys.map((key) => this.#epochOf(key));
     const controller = new AbortController();
     let ended = 0;
     for (const load of loads) load.ended.addEventListener("abort", () => ++ended === loads.length && controller.abort(), { once: true });
-    if (store === undefined) return this.#askAll(loads, epoch, controller.signal);
+    const begun = loads.map((load, index): Begun<V> => ({ load, epoch: epochs[index] as number }));
+    if (store === undefined) return this.#askAll(begun, controller.signal);
     void store.findAll(keys, controller.signal).then((all) => {
-      const found = new Map(loads.map((load, index) => [load, all[index] as Found<V>]));
-      const missing = loads.filter((load) => !this.#takeFound(load, found.get(load) as Found<V>, epoch));
-      if (missing.length > 0) this.#askAll(missing, epoch, controller.signal, found);
+      const missing = begun
+        .map((each, index): Begun<V> => ({ ...each, found: all[index] }))
+        .filter(({ load, epoch, found }) => found === undefined || !this.#takeFound(load, found, epoch));
+      if (missing.length > 0) this.#askAll(missing, controller.signal);
     });
   }
 
@@ -81,15 +90,21 @@ export class Loads<V> {
     );
   }
 
-  #askAll(loads: readonly Load<V>[], epoch: number, signal: AbortSignal, found?: ReadonlyMap<Load<V>, Found<V>>): void {
-    const keys = loads.map(({ key }) => key);
+  #askAll(begun: readonly Begun<V>[], signal: AbortSignal): void {
+    const keys = begun.map(({ load }) => load.key);
     rejecting(() => this.#options.below.getEntries(keys, { signal })).then(
       (entries) => {
         const now = this.#options.clock.now();
-        loads.forEach((load, index) => this.#succeed(load, entries[index], epoch, now, found?.get(load)?.fill));
+        begun.forEach(({ load, epoch, found }, index) => this.#succeed(load, entries[index], epoch, now, found?.fill));
       },
-      (error: unknown) => loads.forEach((load) => this.#fail(load, error)),
+      (error: unknown) => begun.forEach(({ load }) => this.#fail(load, error)),
     );
+  }
+
+  /** What must still hold when a load has ended, so that what it found is kept; what equals nothing where it never is. */
+  #epochOf(key: string): number {
+    const { writes } = this.#options;
+    return writes.isUnsettled(key) ? Number.NaN : writes.epoch;
   }
 
   /** Ends a load with what the store has; false where it has nothing. */

@@ -53,6 +53,7 @@ export class SecondLevel<V> {
 
   /** Never rejects. */
   async find(key: string, signal: AbortSignal): Promise<Found<V>> {
+    this.#clearUp();
     if (this.#distrust.has(key)) return nothing;
     try {
       return this.#read(key, await this.#store.getEntry(key, { signal }));
@@ -63,6 +64,7 @@ export class SecondLevel<V> {
 
   /** Asks once for all. Never rejects. */
   async findAll(keys: readonly string[], signal: AbortSignal): Promise<readonly Found<V>[]> {
+    this.#clearUp();
     const trusted = keys.filter((key) => !this.#distrust.has(key));
     if (trusted.length === 0) return keys.map(() => nothing);
     try {
@@ -84,7 +86,7 @@ export class SecondLevel<V> {
     const metadata = labelFor(entry, loadedAt);
     const options = { ...fill, metadata, ...(Number.isFinite(expiresAt) && { expiresAt }) };
     const filling = rejecting(() => this.#store.put(key, value, options)).then(
-      () => this.#answered(),
+      () => {},
       (error: unknown) => {
         if (isHarmless(error)) return;
         this.failures++;
@@ -135,12 +137,11 @@ export class SecondLevel<V> {
       while (this.#fills.size + this.#removals.size > 0) await Promise.all([...this.#fills.values(), ...this.#removals]);
     };
     await settled();
-    this.#clearUp();
+    this.#removeDue();
     await settled();
   }
 
   #read(key: string, stored: Entry<V> | undefined): Found<V> {
-    this.#answered();
     const { conditions } = this.#store.capabilities;
     if (stored === undefined) return conditions.includes("create") ? missing : replaceable;
     const { clock, ttl } = this.#options;
@@ -166,17 +167,17 @@ export class SecondLevel<V> {
     return StorageError.is(error) && !error.retryable ? replaceable : nothing;
   }
 
-  /** Removals that have failed are tried again when the store works, and not more often than it may take for an answer. */
-  #answered(): void {
+  /** Removals that have failed are tried again with the next call, and not more often than an answer may take. */
+  #clearUp(): void {
     if (this.#distrust.isEmpty) return;
     const { timer, storeTimeout } = this.#options;
     const now = timer.now();
     if (now < this.#clearUpFrom) return;
     this.#clearUpFrom = now + storeTimeout;
-    this.#clearUp();
+    this.#removeDue();
   }
 
-  #clearUp(): void {
+  #removeDue(): void {
     for (const target of this.#distrust.due()) void this.forget(target);
   }
 

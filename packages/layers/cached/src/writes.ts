@@ -57,7 +57,6 @@ export class Writes {
     for (const key of target.keys) {
       alone = this.#end(key) && alone;
       if (doubtful) this.#doubts.add(key);
-      else alone &&= !this.#doubts.has(key);
     }
     return alone;
   }
@@ -77,7 +76,7 @@ export class Writes {
 
   #begin(key: string): void {
     const running = this.#running.get(key);
-    if (running === undefined) this.#running.set(key, { count: 1, alone: true });
+    if (running === undefined) this.#running.set(key, { count: 1, alone: !this.#doubts.has(key) });
     else {
       running.count++;
       running.alone = false;

@@ -177,8 +177,11 @@ function fits(option: Option, node: Node): boolean {
     case "text":
     case "path":
       return textOf(node) !== undefined;
-    default:
-      return node.kind === "scalar" && (typeof node.value === "number" || (typeof node.value === "string" && /^-?\d/.test(node.value)));
+    case "number": // "250ms" is left to a duration that stands beside it
+      return node.kind === "scalar" && (typeof node.value === "number" || "value" in readNumber(textOf(node) ?? ""));
+    case "duration":
+    case "size":
+      return node.kind === "scalar" && (typeof node.value === "number" || /^-?\d/.test(textOf(node) ?? ""));
   }
 }
 

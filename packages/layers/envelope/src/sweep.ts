@@ -36,6 +36,7 @@ export async function sweep(
   checkCount("limit", limit, true);
   checkCount("batchSize", batchSize);
   checkCount("concurrency", concurrency);
+  if (below.capabilities.list === "none") refuseAbility("list, which a sweep needs", below, "list");
   if (!below.capabilities.conditions.includes("delete")) refuseAbility('sweep, which needs the condition "delete"', below, "delete");
 
   const counts = { looked: 0, removed: 0, changed: 0, unreadable: 0 };

@@ -4,8 +4,8 @@ import { isBusy } from "./faults.ts";
 import type { Committed } from "./transactions.ts";
 
 /** Changes and bytes of one transaction, so that none takes long. */
-const mostChanges = 1_000;
-const mostBytes: number = 8 * 1024 * 1024;
+export const mostChanges = 1_000;
+export const mostBytes: number = 8 * 1024 * 1024;
 
 /** Milliseconds between two tries to get a lock that another connection holds: at first, and at most. */
 const firstWait = 1;
@@ -14,11 +14,14 @@ const longestWait = 25;
 /** Makes a group of changes, at once or on a thread. Throws or rejects when another connection holds the lock. */
 export type RunGroup = (changes: readonly Change[], now: number) => Committed | Promise<Committed>;
 
-interface Waiting {
-  readonly change: Change;
+/** Changes that are answered together. */
+export interface Waiting {
+  readonly changes: readonly Change[];
+  /** Bytes of their values. */
   readonly size: number;
   readonly signal: AbortSignal | undefined;
-  readonly resolve: (outcome: Outcome) => void;
+  /** Gets an outcome for each change. */
+  readonly settle: (outcomes: readonly Outcome[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -46,17 +49,17 @@ export class Commits {
     this.#options = options;
   }
 
-  /** Sends a change; with a signal that is aborted before it was sent, it is not made. */
-  submit(change: Change, size: number, signal: AbortSignal | undefined): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ change, size, signal, resolve, reject });
-      this.#start();
-    });
+  /** Sends changes; those with a signal that is aborted before they were sent are not made. */
+  submit(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+    this.#start();
   }
 
-  /** Removes what earlier processes left behind, a little at a time. */
-  sweep(): void {
-    void this.submit({ type: "discard", body: -1 }, 0, undefined).catch(() => {}); // its next chance is the next write
+  /** Answers when all that was submitted before is answered. */
+  idle(): Promise<void> {
+    return new Promise((resolve) =>
+      this.submit({ changes: [], size: 0, signal: undefined, settle: () => resolve(), reject: () => resolve() }),
+    );
   }
 
   stop(): void {
@@ -87,9 +90,11 @@ export class Commits {
   #takeGroup(): readonly Waiting[] {
     let size = 0;
     let count = 0;
+    let changes = 0;
     for (const waiting of this.#waiting) {
-      if (count === mostChanges || (count > 0 && size + waiting.size > mostBytes)) break;
+      if (count > 0 && (changes + waiting.changes.length > mostChanges || size + waiting.size > mostBytes)) break;
       size += waiting.size;
+      changes += waiting.changes.length;
       count++;
     }
     const group = count === this.#waiting.length ? this.#waiting : this.#waiting.slice(0, count);
@@ -102,10 +107,7 @@ export class Commits {
     const live = withoutAborted(group);
     if (live.length === 0 && group.length > 0) return false;
     try {
-      const committed = this.#options.run(
-        live.map(({ change }) => change),
-        now,
-      );
+      const committed = this.#options.run(changesOf(live), now);
       if (!(committed instanceof Promise)) return this.#answer(live, committed);
       return committed.then(
         (result) => this.#answer(live, result),
@@ -118,8 +120,12 @@ export class Commits {
 
   #answer(group: readonly Waiting[], { outcomes, more }: Committed): boolean {
     this.transactions++;
-    this.changes += group.length;
-    for (const [index, { resolve }] of group.entries()) resolve(outcomes[index]!);
+    this.changes += outcomes.length;
+    let start = 0;
+    for (const { changes, settle } of group) {
+      settle(changes.length === outcomes.length ? outcomes : outcomes.slice(start, start + changes.length));
+      start += changes.length;
+    }
     return more;
   }
 
@@ -139,13 +145,7 @@ export class Commits {
       live = withoutAborted(live);
       if (live.length === 0) return false;
       try {
-        return this.#answer(
-          live,
-          await run(
-            live.map(({ change }) => change),
-            clock.now(),
-          ),
-        );
+        return this.#answer(live, await run(changesOf(live), clock.now()));
       } catch (next) {
         if (!isBusy(next)) return this.#failed(live, next, began);
         busy = next;
@@ -154,6 +154,10 @@ export class Commits {
     for (const { reject } of live) reject(busy);
     return false;
   }
+}
+
+function changesOf(group: readonly Waiting[]): readonly Change[] {
+  return group.length === 1 ? group[0]!.changes : group.flatMap(({ changes }) => changes);
 }
 
 /** Tells those who gave up so, and answers the rest. */

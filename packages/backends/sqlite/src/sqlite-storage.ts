@@ -145,6 +145,7 @@ export class SqliteStorage extends BaseByteStorage {
       name: storageName,
       clock: this.#clock,
       open: () => this.#open(),
+      flush: () => this.#opened!.commits.idle(),
       release: () => this.#release(),
     });
   }
@@ -182,7 +183,7 @@ export class SqliteStorage extends BaseByteStorage {
       checkKey(key, "put", storageName);
       checkBytes(value, "put", storageName, key);
       checkPutOptions(options, this, "put");
-      return this.#run("put", key, options?.signal, ({ writer }) => writer.put(key, value, options));
+      return this.#write("put", key, options?.signal, (writer) => writer.put(key, value, options));
     });
   }
 
@@ -190,7 +191,7 @@ export class SqliteStorage extends BaseByteStorage {
     return rejecting(() => {
       checkKey(key, "delete", storageName);
       checkDeleteOptions(options, this);
-      return this.#run("delete", key, options?.signal, ({ writer }) => writer.delete(key, options?.ifMatch, options?.signal));
+      return this.#write("delete", key, options?.signal, (writer) => writer.delete(key, options?.ifMatch, options?.signal));
     });
   }
 
@@ -234,7 +235,7 @@ export class SqliteStorage extends BaseByteStorage {
   }
 
   override flush(options?: CallOptions): Promise<void> {
-    return this.#run("flush", undefined, options?.signal, ({ writer }) => writer.flush(options?.signal));
+    return this.#run("flush", undefined, options?.signal, ({ commits }) => commits.idle());
   }
 
   override close(): Promise<void> {
@@ -300,6 +301,12 @@ export class SqliteStorage extends BaseByteStorage {
     }
   }
 
+  /** A call that writes one key: it waits among the changes of this turn, and `close` for it with them. */
+  #write<T>(operation: OperationName, key: string, signal: AbortSignal | undefined, work: (writer: Writer) => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
+    return this.#lifecycle.ready ? work(this.#opened!.writer) : this.#run(operation, key, signal, ({ writer }) => work(writer));
+  }
+
   async #run<T>(
     operation: string,
     key: string | undefined,
@@ -342,7 +349,7 @@ export class SqliteStorage extends BaseByteStorage {
     const reader = new Reader(connection.rows, this.#bodies, this.#turns, this.#clock);
     const writer = new Writer(connection.rows, commits, this.#turns, this.#clock);
     this.#opened = { connection, thread, commits, reader, writer };
-    commits.sweep();
+    void commits.idle(); // sweeps what earlier processes left behind
   }
 
   async #startThread({ database }: WritingConnection): Promise<Thread> {

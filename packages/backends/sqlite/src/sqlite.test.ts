@@ -141,7 +141,7 @@ describe("large values", () => {
       yield noise(10);
     };
     const writing = storage.write("slow", source());
-    while (!(await new Promise<boolean>((resolve) => setImmediate(() => resolve(storage.details().stats["changes"]! >= 3))))) {}
+    while (!(await new Promise<boolean>((resolve) => setImmediate(() => resolve(storage.details().stats["changes"]! >= 2))))) {}
     const database = new DatabaseSync(path);
     onTestFinished(() => database.close());
     database.exec(`INSERT INTO "entries.hidden" (body, since) VALUES (1, ${clock.now() - 24 * 3_600_000})`);

@@ -3,7 +3,8 @@ import { checkBytes, checkKey, otherVersion, partial, readSource, untilAborted, 
 import type { Change, Outcome, Put, Remove, Version } from "./changes.ts";
 import { done } from "./changes.ts";
 import type { Commits } from "./commits.ts";
-import { errorOf, storageName } from "./errors.ts";
+import { mostBytes, mostChanges } from "./commits.ts";
+import { errorOf, storageName, translate } from "./errors.ts";
 import { infoOf } from "./listing.ts";
 import type { Rows } from "./rows.ts";
 import { chunkSize } from "./schema.ts";
@@ -34,53 +35,62 @@ export class Writer {
   put(key: string, value: Uint8Array, options: PutOptions | undefined): Promise<EntryInfo> {
     const change = this.#putOf("put", key, value, options);
     const size = value.byteLength;
-    return this.#submit(change, size, options?.signal).then((outcome) => {
-      if (outcome !== done) throw whyNot(outcome, "put", key);
-      return writtenInfo(key, size, change.version);
-    });
+    return this.#make(change, { operation: "put", key, signal: options?.signal }, size, writtenInfo(key, size, change.version));
   }
 
   delete(key: string, ifMatch: string | undefined, signal: AbortSignal | undefined): Promise<void> {
-    return this.#make({ type: "delete", key, ifMatch }, { operation: "delete", key, signal });
+    return this.#make<void>({ type: "delete", key, ifMatch }, { operation: "delete", key, signal });
   }
 
   async batchAll(operations: readonly Operation<Bytes>[], signal: AbortSignal | undefined): Promise<void> {
     const changes = operations.map((operation) => this.#changeOf(operation));
     const size = changes.reduce((sum, change) => sum + sizeOf(change), 0);
-    const outcome = await this.#submit({ type: "all", changes }, size, signal);
+    const [outcome = done] = await this.#submit([{ type: "all", changes }], size, signal);
     if (outcome === done) return;
     throw whyNot(outcome, "batch", typeof outcome === "number" ? operations[outcome]!.key : undefined);
   }
 
   async batchEach(operations: readonly Operation<Bytes>[], signal: AbortSignal | undefined): Promise<void> {
     const failures: Failure[] = [];
-    const apply = async (operation: Operation<Bytes>, index: number): Promise<void> => {
-      const { key } = operation;
+    const fail = (index: number, error: unknown): void => void failures.push({ index, key: operations[index]!.key, error });
+    let group: { readonly index: number; readonly change: Change }[] = [];
+    let size = 0;
+    const send = async (): Promise<void> => {
+      const sent = group;
+      const outcomes = await this.#submit(
+        sent.map(({ change }) => change),
+        size,
+        signal,
+      );
+      for (const [position, outcome] of outcomes.entries()) {
+        const { index } = sent[position]!;
+        if (outcome !== done) fail(index, whyNot(outcome, "batch", operations[index]!.key));
+      }
+      group = [];
+      size = 0;
+    };
+    for (const [index, operation] of operations.entries()) {
       try {
         const change = this.#changeOf(operation);
-        await this.#make(change, { operation: "batch", key, signal }, sizeOf(change));
+        group.push({ index, change });
+        size += sizeOf(change);
       } catch (error) {
-        failures.push({ index, key, error });
+        fail(index, error);
       }
-    };
-    await Promise.all(operations.map(apply));
-    signal?.throwIfAborted();
+      if (group.length === mostChanges || size > mostBytes) await send();
+    }
+    await send();
     if (failures.length > 0) throw partial("batch", storageName, failures, operations.length);
   }
 
   async clear(prefix: string, signal: AbortSignal | undefined): Promise<void> {
     const newest = this.#rows.newest();
     for (;;) {
-      const outcome = await this.#submit({ type: "clear", prefix, newest }, 0, signal);
+      const [outcome = done] = await this.#submit([{ type: "clear", prefix, newest }], 0, signal);
       if (outcome === done) return;
       if (typeof outcome !== "number") throw errorOf(outcome, "clear");
       if (!this.#turns.hasTime) await this.#turns.next();
     }
-  }
-
-  /** Waits for the writes that were called before. */
-  flush(signal: AbortSignal | undefined): Promise<void> {
-    return this.#make({ type: "discard", body: -1 }, { operation: "flush", signal });
   }
 
   /** A value that turns out to be small is put; the chunks of a larger one are stored as they come, and seen when all are there. */
@@ -109,7 +119,7 @@ export class Writer {
       }
       return writtenInfo(key, chunks.size, version);
     } catch (error) {
-      if (position > 0) void this.#submit({ type: "discard", body }, 0, undefined).catch(() => {}); // else it is swept in a day
+      if (position > 0) void this.#submit([{ type: "discard", body }], 0, undefined).catch(() => {}); // else it is swept in a day
       throw error;
     }
   }
@@ -146,21 +156,28 @@ export class Writer {
     };
   }
 
-  /** Makes a change, or rejects with why it could not be made. */
-  async #make(change: Change, { operation, key, signal }: Call, size = 0): Promise<void> {
-    const outcome = await this.#submit(change, size, signal);
-    if (outcome !== done) throw whyNot(outcome, operation, key);
+  /** Makes a change and answers with `result`, or rejects with why it could not be made. */
+  #make<T = undefined>(change: Change, { operation, key, signal }: Call, size = 0, result?: T): Promise<T> {
+    const made = new Promise<T>((resolve, reject) => {
+      const settle = ([outcome = done]: readonly Outcome[]): void => {
+        if (outcome === done) resolve(result as T);
+        else reject(whyNot(outcome, operation, key));
+      };
+      const refuse = (error: unknown): void => reject(translate(error, operation, key));
+      this.#commits.submit({ changes: [change], size, signal, settle, reject: refuse });
+    });
+    return signal === undefined ? made : untilAborted(made, signal);
   }
 
-  #submit(change: Change, size: number, signal: AbortSignal | undefined): Promise<Outcome> {
-    const outcome = this.#commits.submit(change, size, signal);
-    return signal === undefined ? outcome : untilAborted(outcome, signal);
+  #submit(changes: readonly Change[], size: number, signal: AbortSignal | undefined): Promise<readonly Outcome[]> {
+    const settled = new Promise<readonly Outcome[]>((settle, reject) => this.#commits.submit({ changes, size, signal, settle, reject }));
+    return signal === undefined ? settled : untilAborted(settled, signal);
   }
 }
 
 /** Etags that no other write has, in this process or another. */
 class Etags {
-  readonly #start: string = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  readonly #start: string = Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString("base64url");
   #count = 0;
 
   next(): string {

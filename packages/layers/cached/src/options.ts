@@ -115,7 +115,7 @@ export function settle<V>(options: CachedOptions<V>): Settings {
 }
 
 function isBus(bus: unknown): boolean {
-  const { publish, subscribe } = bus as Partial<Bus>;
+  const { publish, subscribe } = (bus ?? {}) as Partial<Bus>;
   return typeof publish === "function" && typeof subscribe === "function";
 }
 

@@ -12,8 +12,9 @@ import { listing } from "./workloads/listing.ts";
 import { memory } from "./workloads/memory.ts";
 import { measuring } from "./workloads/metrics.ts";
 import { retrying } from "./workloads/retrying.ts";
+import { sqlite } from "./workloads/sqlite.ts";
 
-const workloads: readonly Workload[] = [layers, memory, file, listing, compression, envelope, retrying, measuring, telling];
+const workloads: readonly Workload[] = [layers, memory, file, listing, compression, envelope, retrying, measuring, sqlite, telling];
 
 /** What stands above the figures in a page that they are written into. */
 const mark = "<!-- figures -->";

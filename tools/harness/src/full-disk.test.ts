@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ByteStorage } from "@stowage/core";
 import { expect, test } from "vitest";
 import { inFolder, temporaryFiles } from "./folder.ts";
-import { canMount, mountMemory, unmount, withoutMounts } from "./mounts.ts";
+import { canMount, growMemory, mountMemory, unmount, withoutMounts } from "./mounts.ts";
 import { openTarget } from "./target.ts";
 import { makeValue, readValue } from "./value.ts";
 
@@ -45,6 +45,37 @@ test.runIf(canMount).for(Object.keys(ways))(
         await storage.put("old", makeValue(3, 200_000));
         expect(readValue((await storage.get("old"))!)).toBe(3);
         await storage.close();
+      } finally {
+        unmount(disk);
+      }
+    }),
+);
+
+test.runIf(canMount).for(Object.keys(ways))(
+  `a %s into a database on a full disk is refused with "full", leaves the old value, and works once there is room (${withoutMounts})`,
+  { timeout: 60_000 },
+  (way) =>
+    inFolder(async (folder) => {
+      const disk = join(folder, "disk");
+      mountMemory(disk, "4m");
+      try {
+        const storage = openTarget({ sqlite: "direct", durability: "power" }, disk);
+        await storage.put("old", makeValue(1, 100_000));
+        for (const size of [4_500_000, 6_000_000, 10_000_000]) {
+          for (const key of ["old", "new"]) {
+            const failed = await ways[way]!(storage, key, makeValue(2, size)).catch((error: unknown) => error);
+            const cause = (failed as { failures?: { error: unknown }[] }).failures?.[0]?.error ?? failed;
+            expect(cause, `${key}, ${size} bytes`).toMatchObject({ code: "full", outcome: "none" });
+            expect(readValue((await storage.get("old"))!)).toBe(1);
+            expect(await storage.has("new")).toBe(false);
+          }
+        }
+        growMemory(disk, "64m");
+        await storage.put("old", makeValue(3, 200_000));
+        await storage.close();
+        const reopened = openTarget({ sqlite: "direct", durability: "power" }, disk);
+        expect(readValue((await reopened.get("old"))!)).toBe(3);
+        await reopened.close();
       } finally {
         unmount(disk);
       }

@@ -14,15 +14,18 @@ const targets: Target[] = [
   { layout: "tree", durability: "process" },
   { layout: "encoded", durability: "process" },
   { layout: "encoded", durability: "power", stacked: true },
+  { sqlite: "direct", durability: "power" },
+  { sqlite: "direct", durability: "process" },
+  { sqlite: "thread", durability: "process" },
 ];
 
-test.concurrent.for(targets)(
-  "a writer killed at any moment loses nothing acknowledged, tears nothing, leaves no temporary file: $layout, $durability, stacked $stacked",
+test.concurrent.for(targets.map((target) => [nameOf(target), target] as const))(
+  "a writer killed at any moment loses nothing acknowledged, tears nothing, leaves no temporary file: %s",
   { timeout: 600_000 },
-  async (target) => {
+  async ([name, target]) => {
     const seed = Number(process.env["STOWAGE_SEED"] ?? Date.now() % 1_000_000);
     const random = seeded(seed);
-    const context = `${nameOf(target)}, STOWAGE_SEED=${seed}`;
+    const context = `${name}, STOWAGE_SEED=${seed}`;
     await inFolder(async (folder) => {
       const directory = join(folder, "data");
       const history = new History();

@@ -17,6 +17,11 @@ export function mountMemory(folder: string, size: string): void {
   run("mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", folder);
 }
 
+/** Gives a file system in memory more room. */
+export function growMemory(folder: string, size: string): void {
+  run("mount", "-o", `remount,size=${size}`, folder);
+}
+
 /** A file with an ext4 file system in it. */
 export function makeImage(image: string, size: string): void {
   run("truncate", "-s", size, image);

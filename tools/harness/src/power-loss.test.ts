@@ -8,7 +8,7 @@ import { History } from "./history.ts";
 import { canMount, copyImage, makeImage, mountImage, unmount, withoutMounts } from "./mounts.ts";
 import { seeded } from "./random.ts";
 import type { Target } from "./target.ts";
-import { openTarget } from "./target.ts";
+import { nameOf, openTarget } from "./target.ts";
 import type { WriterOptions } from "./writer.ts";
 
 /** Stops a writer at a random moment, takes the disk as it is then, and looks at what a new process finds on it. */
@@ -52,12 +52,18 @@ async function losePower(target: Target, seed: number): Promise<Verdict & { left
 const seed = Number(process.env["STOWAGE_SEED"] ?? Date.now() % 1_000_000);
 const timeout = 300_000;
 
-test.runIf(canMount).for(["tree", "encoded"] as const)(
+const targets: Target[] = [
+  { layout: "tree", durability: "power" },
+  { layout: "encoded", durability: "power" },
+  { sqlite: "direct", durability: "power" },
+];
+
+test.runIf(canMount).for(targets.map((target) => [nameOf(target), target] as const))(
   `durability "power": what was acknowledged survives a loss of power, and nothing is torn: %s (${withoutMounts})`,
   { timeout },
-  async (layout) => {
+  async ([, target]) => {
     for (let round = 0; round < effort.powerLosses; round++) {
-      const { lost, torn, leftovers } = await losePower({ layout, durability: "power" }, seed + round);
+      const { lost, torn, leftovers } = await losePower(target, seed + round);
       expect({ lost, torn, leftovers }, `STOWAGE_SEED=${seed + round}`).toEqual({ lost: [], torn: [], leftovers: [] });
     }
   },

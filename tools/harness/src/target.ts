@@ -1,21 +1,35 @@
+import { join } from "node:path";
 import { compressed } from "@stowage/compressed";
 import type { ByteStorage } from "@stowage/core";
 import { stack } from "@stowage/core";
 import { fileStorage } from "@stowage/file";
 import { retry } from "@stowage/retry";
+import { sqliteStorage } from "@stowage/sqlite";
 
 /** What is put to the test, in words that fit through a command line. */
-export interface Target {
+export type Target = FileTarget | SqliteTarget;
+
+interface FileTarget {
   readonly layout: "tree" | "encoded";
   readonly durability: "process" | "power";
   /** With retry and compression on it. */
   readonly stacked?: boolean;
 }
 
-export function openTarget({ layout, durability, stacked }: Target, directory: string): ByteStorage {
-  const folder = fileStorage({ directory, layout, durability });
-  return stacked === true ? stack(folder, retry(), compressed()) : folder;
+interface SqliteTarget {
+  /** Whether commits have a thread of their own. */
+  readonly sqlite: "direct" | "thread";
+  readonly durability: "process" | "power";
 }
 
-export const nameOf = ({ layout, durability, stacked }: Target): string =>
-  `file, ${layout}, ${durability}${stacked === true ? ", retry, compressed" : ""}`;
+export function openTarget(target: Target, directory: string): ByteStorage {
+  const { durability } = target;
+  if ("sqlite" in target) return sqliteStorage({ path: join(directory, "data.db"), durability, thread: target.sqlite === "thread" });
+  const folder = fileStorage({ directory, layout: target.layout, durability });
+  return target.stacked === true ? stack(folder, retry(), compressed()) : folder;
+}
+
+export function nameOf(target: Target): string {
+  if ("sqlite" in target) return `sqlite, ${target.sqlite}, ${target.durability}`;
+  return `file, ${target.layout}, ${target.durability}${target.stacked === true ? ", retry, compressed" : ""}`;
+}

@@ -1,38 +1,11 @@
-import type { Call, Next, Storage } from "@stowage/core";
-import { AroundStorage, findLayer, stack, StorageError } from "@stowage/core";
+import type { Storage } from "@stowage/core";
+import { findLayer, stack, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { VirtualClock } from "@stowage/testing";
 import { expect, test } from "vitest";
 import type { CachedOptions } from "./index.ts";
+import { GatedStorage } from "./gated-storage.ts";
 import { cached, CachedStorage } from "./index.ts";
-
-/** A storage whose calls a test can hold: they have their effect at once, and answer when they are let go. */
-class GatedStorage<V> extends AroundStorage<V> {
-  readonly name = "gated";
-  readonly calls: string[] = [];
-  readonly signals: (AbortSignal | undefined)[] = [];
-  readonly #held: { operation: string; before: boolean; go: Promise<void> }[] = [];
-  failure: unknown;
-
-  /** Holds the next call of an operation, before its effect or before its answer. Call what it gives to let it go. */
-  hold(operation: string, where: "before effect" | "before answer" = "before answer"): () => void {
-    let letGo = (): void => {};
-    this.#held.push({ operation, before: where === "before effect", go: new Promise((resolve) => (letGo = resolve)) });
-    return letGo;
-  }
-
-  protected override async around<T>(call: Call, next: Next<T>): Promise<T> {
-    this.calls.push(call.operation);
-    this.signals.push(call.options?.signal);
-    const index = this.#held.findIndex(({ operation }) => operation === call.operation);
-    const held = index === -1 ? undefined : this.#held.splice(index, 1)[0];
-    if (held?.before === true) await held.go;
-    if (this.failure !== undefined) throw this.failure;
-    const result = await next();
-    await held?.go;
-    return result;
-  }
-}
 
 interface SetUp<V> {
   readonly clock: VirtualClock;

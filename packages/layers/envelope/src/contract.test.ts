@@ -6,6 +6,7 @@ import { fileStorage } from "@stowage/file";
 import { memoryStorage } from "@stowage/memory";
 import { faulty } from "@stowage/testing";
 import { describeLayer, describeModel, describeStorage } from "@stowage/testing/contract";
+import type { CreateContext, CreatedStorage } from "@stowage/testing/contract";
 import { envelope } from "./envelope.ts";
 
 describeLayer("envelope", {
@@ -18,17 +19,19 @@ describeLayer("envelope", {
   },
 });
 
-describeStorage("envelope on a folder", {
-  async create({ clock }) {
-    const directory = await mkdtemp(join(tmpdir(), "stowage-envelope-"));
-    const make = () => stack(fileStorage({ directory, clock, layout: "encoded", durability: "process" }), envelope({ clock }));
-    return { storage: make(), reopen: make, cleanup: () => rm(directory, { recursive: true }) };
-  },
-});
+describeStorage("envelope on a folder", { create: onFolder });
 
 describeModel("envelope", { create: ({ clock }) => stack(memoryStorage({ clock }), envelope({ clock })), runs: 100 });
+
+describeModel("envelope on a folder", { create: onFolder, runs: 20 });
 
 describeModel("envelope over a storage that fails", {
   create: ({ clock, seed }) => stack(memoryStorage({ clock }), faulty({ seed, clock, rate: 0.2 }), envelope({ clock })),
   runs: 100,
 });
+
+async function onFolder({ clock }: CreateContext): Promise<CreatedStorage> {
+  const directory = await mkdtemp(join(tmpdir(), "stowage-envelope-"));
+  const make = () => stack(fileStorage({ directory, clock, layout: "encoded", durability: "process" }), envelope({ clock }));
+  return { storage: make(), reopen: make, cleanup: () => rm(directory, { recursive: true }) };
+}

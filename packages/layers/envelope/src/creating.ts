@@ -8,7 +8,7 @@ export interface Seen {
 }
 
 /** Where an entry may be created: where nothing is, or over the version with this etag, which has expired. */
-export type Place = { readonly ifNoneMatch: "*" } | { readonly ifMatch: string };
+type Place = { readonly ifNoneMatch: "*" } | { readonly ifMatch: string };
 
 /** How one entry is created. */
 export interface Creation {

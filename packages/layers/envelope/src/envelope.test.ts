@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ByteStorage, Metadata } from "@stowage/core";
+import type { ByteLayer, ByteStorage, Metadata } from "@stowage/core";
 import { findLayer, headerOf, stack } from "@stowage/core";
 import { fileStorage } from "@stowage/file";
 import { memoryStorage } from "@stowage/memory";
@@ -10,6 +10,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { EnvelopeOptions } from "./envelope.ts";
 import { envelope, EnvelopeStorage } from "./envelope.ts";
 import { blockSize } from "./format.ts";
+import { plugins } from "./plugin.ts";
 import { Below, bytesOf, chunksOf, codeOf, collect, same, text } from "./testing/samples.ts";
 
 interface SetUp {
@@ -172,7 +173,7 @@ test("metadata above 65,535 bytes is too large, and nothing is stored", async ()
   expect(await codeOf(storage.write("b", chunksOf(bytesOf(1)), { metadata: over }))).toBe("too-large");
   const failed: unknown = await storage
     .batch([{ type: "put", key: "b", value: bytesOf(1), options: { metadata: over } }])
-    .catch((error) => error);
+    .catch((error: unknown) => error);
   expect(failed).toMatchObject({ code: "partial", failures: [{ key: "b", error: { code: "too-large", key: "b" } }] });
   expect(await storage.has("b")).toBe(false);
 });
@@ -250,6 +251,20 @@ test("options that make no sense are refused when the layer is made", () => {
     expect(() => envelope(options as EnvelopeOptions)).toThrow(expect.objectContaining({ code: "invalid-option" }));
   }
   for (const until of [new Date(), "2027-06-30", Date.now()]) expect(() => envelope({ legacy: { until } })).not.toThrow();
+});
+
+test("a storage file makes the same layer", async () => {
+  const memory = memoryStorage();
+  await memory.put("old", text("from before"));
+  const [plugin] = plugins;
+  if (plugin?.kind !== "layer") throw new Error("It must be a layer.");
+  const context = { storage: "pages", clock: new VirtualClock() };
+  const make = (options: EnvelopeOptions): ByteStorage => (plugin.make as (...given: unknown[]) => ByteLayer)(options, context)(memory);
+  expect([plugin.name, plugin.traits]).toEqual(["envelope", ["envelops"]]);
+  expect(await codeOf(make({}).get("old"))).toBe("corrupt");
+  expect(await make({ legacy: "raw" }).get("old")).toEqual(text("from before"));
+  expect(await make({ legacy: { until: "2027-06-30" } }).get("old")).toEqual(text("from before"));
+  expect(await codeOf(make({ legacy: { until: "2020-06-30" } }).get("old"))).toBe("corrupt");
 });
 
 test("the abilities are those of below, with lazy ttl and metadata; creating takes replacing", () => {

@@ -38,7 +38,7 @@ const lengthAt: number = exponentAt + 1;
 const expiryAt: number = lengthAt + 2;
 
 /** The part of a header that is as long in every one, before the metadata. */
-export const fixedSize: number = expiryAt + 8;
+const fixedSize: number = expiryAt + 8;
 export const checksumSize = 4;
 
 const expires = 1;

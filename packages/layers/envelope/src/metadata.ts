@@ -3,7 +3,7 @@ import { concatBytes, StorageError } from "@stowage/core";
 import { Damage } from "./unreadable.ts";
 
 /** Bytes that the names and values of one entry take at the most: its length is a number of two bytes. */
-export const maxMetadataSize = 0xffff;
+const maxMetadataSize = 0xffff;
 
 /** Metadata as it stands in the header: for each name its length, itself, the length of the value, the value. */
 export function encodeMetadata(metadata: Metadata): Bytes {

@@ -53,8 +53,8 @@ for (const { name, error } of refused) {
     const memory = memoryStorage();
     await memory.put("a", stored(name));
     const storage = envelope()(memory);
-    for (const read of [() => storage.get("a"), () => storage.getEntry("a"), () => storage.read("a").then(collect)]) {
-      expect(await read().catch((reason: unknown) => reason)).toMatchObject({ code: error, key: "a", storage: "envelope" });
+    for (const look of [() => storage.get("a"), () => storage.getEntry("a"), () => storage.read("a").then(collect)]) {
+      expect(await look().catch((reason: unknown) => reason)).toMatchObject({ code: error, key: "a", storage: "envelope" });
     }
   });
 }

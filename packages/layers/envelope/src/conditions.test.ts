@@ -101,7 +101,7 @@ test("a creation whose entry changes again and again ends in a conflict", async 
   await clock.advance(1);
   const again = async (): Promise<void> => {
     below.before.set("put", again);
-    await below.inner[0]!.put("a", await encoded(text("expired too"), clock));
+    await below.inner[0]!.put("a", await encoded(text("expired too")));
   };
   below.before.set("put", again);
   expect(await codeOf(storage.put("a", text("x"), { ifNoneMatch: "*" }))).toBe("conflict");
@@ -157,8 +157,8 @@ test("in an atomic batch what the batch itself left is no expired entry", async 
 });
 
 /** A value in an envelope that has expired. */
-async function encoded(value: Bytes, clock: VirtualClock): Promise<Bytes> {
+async function encoded(value: Bytes): Promise<Bytes> {
   const memory = memoryStorage();
-  await envelope({ clock: { ...clock, now: () => 1, sleep: () => Promise.resolve() } })(memory).put("a", value, { ttl: 1 });
+  await envelope({ clock: new VirtualClock(1) })(memory).put("a", value, { ttl: 1 });
   return (await memory.get("a"))!;
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ByteLayer, ByteStorage, Metadata } from "@stowage/core";
+import type { ByteLayer, Bytes, ByteSource, ByteStorage, Metadata } from "@stowage/core";
 import { findLayer, headerOf, stack } from "@stowage/core";
 import { fileStorage } from "@stowage/file";
 import { memoryStorage } from "@stowage/memory";
@@ -170,7 +170,17 @@ test("metadata above 65,535 bytes is too large, and nothing is stored", async ()
   await storage.put("a", bytesOf(1), { metadata: fits });
   expect((await storage.head("a"))?.metadata).toEqual(fits);
   expect(await codeOf(storage.put("b", bytesOf(1), { metadata: over }))).toBe("too-large");
-  expect(await codeOf(storage.write("b", chunksOf(bytesOf(1)), { metadata: over }))).toBe("too-large");
+  for (const size of [undefined, 1]) {
+    let cancelled = false;
+    const source: ByteSource = new ReadableStream<Bytes>({
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    const refused: unknown = await storage.write("b", source, { metadata: over, size }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "too-large", key: "b", operation: "write", storage: "envelope" });
+    expect(cancelled).toBe(true);
+  }
   const failed: unknown = await storage
     .batch([{ type: "put", key: "b", value: bytesOf(1), options: { metadata: over } }])
     .catch((error: unknown) => error);

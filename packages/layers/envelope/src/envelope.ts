@@ -121,6 +121,7 @@ export class EnvelopeStorage extends EnvelopedValues {
       checkSource(source, this.name, key);
       checkPutOptions(options, this, "write");
       const settled = withExpiry(options, this.clock, this, "write");
+      this.header("write", key, settled); // refused before anything is read
       if (settled.ifNoneMatch === undefined || this.capabilities.streams === "none" || isRepeatable(source)) {
         return this.#send("write", key, settled, { repeatable: true, send: (sent) => super.write(key, source, sent) });
       }

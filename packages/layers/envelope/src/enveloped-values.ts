@@ -52,13 +52,13 @@ export abstract class EnvelopedValues extends TransformedStorage<EnvelopedLayout
   }
 
   protected encode(value: Uint8Array, key: string, options: PutOptions | undefined): Bytes {
-    const header = this.#header(key, options);
+    const header = this.header("put", key, options);
     this.stats.encodedValues++;
     return seal(header, value);
   }
 
   protected encodeStream(chunks: AsyncIterable<Uint8Array>, key: string, options: WriteOptions): AsyncIterable<Bytes> {
-    const header = this.#header(key, options);
+    const header = this.header("write", key, options);
     this.stats.encodedValues++;
     return sealStream(header, chunks);
   }
@@ -163,12 +163,13 @@ export abstract class EnvelopedValues extends TransformedStorage<EnvelopedLayout
     return true;
   }
 
-  #header(key: string, options: PutOptions | undefined): Bytes {
+  /** The header of a value that is put; `too-large` where the metadata is. */
+  protected header(operation: "put" | "write", key: string, options: PutOptions | undefined): Bytes {
     try {
       return makeHeader(options?.expiresAt, options?.metadata);
     } catch (error) {
       if (!StorageError.is(error, "too-large")) throw error;
-      throw new StorageError(error.code, error.message, { storage: this.name, operation: "put", key });
+      throw new StorageError(error.code, error.message, { storage: this.name, operation, key });
     }
   }
 

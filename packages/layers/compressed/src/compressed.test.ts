@@ -288,17 +288,55 @@ test("a value of a later version of the format is unsupported, also where old va
   expect(await storage.read("a").catch(failed)).toMatchObject({ code: "unsupported" });
 });
 
-test("a value above maxSize is too large to be put or got, and can be streamed", async () => {
-  const { memory, storage } = setUp({ maxSize: 2 * mebibyte });
+test("a value above maxSize is too large to be put, got, written and read, whole and in part", async () => {
+  const { memory, storage: lenient } = setUp();
   const value = prose(2 * mebibyte + 1);
-  expect(await storage.put("a", value).catch(failed)).toMatchObject({ code: "too-large", key: "a", operation: "put" });
-  expect(await memory.has("a")).toBe(false);
-  await storage.write("a", chunksOf(value));
-  expect(await storage.get("a").catch(failed)).toMatchObject({ code: "too-large", key: "a" });
-  expect(same(await collect(await storage.read("a")), value)).toBe(true);
-  const small = compressed({ maxSize: 999 })(memory);
-  await storage.put("b", prose(1000));
-  expect(await small.get("b").catch(failed)).toMatchObject({ code: "too-large", key: "b" });
+  await lenient.put("put", value);
+  await lenient.write("written", chunksOf(value));
+  await lenient.put("small", prose(1000));
+  const refused = async (call: Promise<unknown>, operation?: string): Promise<void> =>
+    expect(await call.catch(failed)).toMatchObject({ code: "too-large", ...(operation !== undefined && { operation }) });
+
+  for (const streams of ["native", "buffered"] as const) {
+    const storage = compressed({ maxSize: 2 * mebibyte })(new Streaming(memory, streams));
+    for (const key of ["put", "written"]) {
+      await refused(storage.get(key));
+      await refused(storage.read(key));
+      await refused(storage.read(key, { start: -5 }));
+      expect(storage.details().stats).toMatchObject({ decodedBlocks: 0 });
+    }
+    await refused(storage.put("new", value), "put");
+    for (const size of [undefined, value.byteLength]) await refused(storage.write("new", chunksOf(value), { size }), "write");
+    expect(await memory.has("new")).toBe(false);
+    const allowed = value.slice(0, 2 * mebibyte);
+    await storage.write("new", chunksOf(allowed));
+    expect(same(await storage.get("new"), allowed)).toBe(true);
+    expect(same(await collect(await storage.read("new")), allowed)).toBe(true);
+    await storage.delete("new");
+  }
+  const tiny = compressed({ maxSize: 999 })(memory);
+  await refused(tiny.get("small"));
+  await refused(tiny.read("small"));
+  expect(same(await collect(await compressed({ maxSize: 1000 })(memory).read("small")), prose(1000))).toBe(true);
+});
+
+test("a stream whose length nobody knows ends at maxSize, with the blocks before it", async () => {
+  const memory = new WithoutEtags(memoryStorage(), "native");
+  await compressed()(memory).write("a", chunksOf(prose(3 * mebibyte)));
+  const given: Bytes[] = [];
+  const reading = (async () => {
+    const entry = await compressed({ maxSize: mebibyte + 1 })(memory).read("a");
+    for await (const chunk of entry!.value) given.push(chunk);
+  })();
+  expect(await reading.catch(failed)).toMatchObject({ code: "too-large", key: "a" });
+  expect(given.reduce((size, chunk) => size + chunk.byteLength, 0)).toBeLessThanOrEqual(mebibyte);
+});
+
+test("without maxSize only what is put or got as a whole has a limit, and streams are the way out", async () => {
+  const { storage } = setUp();
+  await expect(storage.put("a", new Uint8Array(256 * mebibyte + 1))).rejects.toThrow("write it as a stream, or raise maxSize");
+  const announced = storage.write("a", chunksOf(new Uint8Array(1)), { size: 300 * mebibyte });
+  expect(await announced.catch(failed)).toMatchObject({ code: "invalid-value" }); // for its size, which is another, and not for 300 MiB
 });
 
 test("a source that fails half-way stores nothing, and its error arrives as it is", async () => {

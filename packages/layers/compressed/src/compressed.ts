@@ -7,7 +7,7 @@ import type { CompressedLayout } from "./decoder.ts";
 import { Encoder } from "./encoder.ts";
 import { settle } from "./settings.ts";
 import type { Settings, Stats } from "./settings.ts";
-import { Unreadable } from "./unreadable.ts";
+import { tooLarge, Unreadable } from "./unreadable.ts";
 
 export interface CompressedOptions {
   /** How new values are compressed; values of every codec can be read. @default "zstd"; "brotli" where there is no node:zlib */
@@ -18,7 +18,7 @@ export interface CompressedOptions {
   readonly minSize?: number | undefined;
   /** The share that must be saved; a value or block that shrinks less is stored as it is. @default 0.05 */
   readonly minSaving?: number | undefined;
-  /** Bytes of the largest value that is put or got as a whole; more is `too-large`. Streams are of any size. @default 256 MiB */
+  /** Bytes of the largest value; more is `too-large`. @default 256 MiB for one that is put or got as a whole, no limit for a stream */
   readonly maxSize?: number | undefined;
   /**
    * Values without a header are from before this layer and are given as they are: `"raw"` for ever, or `until` a moment
@@ -86,12 +86,27 @@ export class CompressedStorage extends TransformedStorage<CompressedLayout> {
   protected encode(value: Uint8Array, key: string, options: PutOptions | undefined): Bytes | Promise<Bytes> {
     const { maxSize } = this.#settings;
     if (value.byteLength <= maxSize) return this.#encoder.whole(value, options?.signal);
-    const message = `The value has ${value.byteLength} bytes, and maxSize is ${maxSize}: write it as a stream, or raise maxSize.`;
+    const { message } = tooLarge(this.#settings, "put");
     throw new StorageError("too-large", message, { storage: this.name, operation: "put", key });
   }
 
-  protected encodeStream(chunks: AsyncIterable<Uint8Array>, _key: string, options: WriteOptions): AsyncIterable<Bytes> {
-    return this.#encoder.stream(chunks, options.size);
+  protected encodeStream(chunks: AsyncIterable<Uint8Array>, key: string, options: WriteOptions): AsyncIterable<Bytes> {
+    const limited = this.#settings.maxStreamSize < Number.POSITIVE_INFINITY;
+    return this.#encoder.stream(limited ? this.#limited(chunks, key, options.size) : chunks, options.size);
+  }
+
+  /** Ends a source that gives more than a stream may have. */
+  async *#limited(chunks: AsyncIterable<Uint8Array>, key: string, size = 0): AsyncGenerator<Uint8Array, void, void> {
+    const { maxStreamSize } = this.#settings;
+    let received = 0;
+    for await (const chunk of chunks) {
+      received += chunk.byteLength;
+      if (received > maxStreamSize || size > maxStreamSize) {
+        const { message } = tooLarge(this.#settings, "write");
+        throw new StorageError("too-large", message, { storage: this.name, operation: "write", key });
+      }
+      yield chunk;
+    }
   }
 
   protected decode(stored: Bytes, key: string, options: CallOptions | undefined): Bytes | Promise<Bytes> {

@@ -7,7 +7,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { blocksHeaderSize, codecNames, pieceChecksum, pieceHeaderSize, readHeader, startOf } from "./format.ts";
 import type { BlocksHeader, PieceHeader } from "./format.ts";
 import type { Settings, Stats } from "./settings.ts";
-import { Damage, Unreadable } from "./unreadable.ts";
+import { Damage, tooLarge, Unreadable } from "./unreadable.ts";
 
 /** What is known of a stored value: its header, or that it is from before this layer. */
 export interface CompressedLayout extends StoredLayout {
@@ -46,7 +46,7 @@ export class Decoder {
     this.#stats.decodedValues++;
     if (header.shape === "blocks") return this.#wholeBlocks(stored, header, signal);
     if (pieceChecksum(stored, codecs.checksum) !== header.checksum) throw new Damage("it does not have its checksum");
-    if (header.length > maxSize) throw tooLarge(header.length, maxSize);
+    if (header.length > maxSize) throw tooLarge(this.#settings, "get");
     return this.#plain(header.codec, stored.subarray(pieceHeaderSize), header.length);
   }
 
@@ -56,11 +56,14 @@ export class Decoder {
     if (header === "raw") return { header, size: value.info.size ?? (await value.bytes()).byteLength };
     if (header.shape === "piece") {
       await this.#verify(value, header);
+      this.#checkStreamed(header.length);
       return { header, size: header.length, blockSize: Math.max(header.length, 1) };
     }
     const { blockSize, length } = header;
+    if (length !== undefined) this.#checkStreamed(length);
     if (length !== undefined || !value.pinned) return { header, blockSize, size: length };
     const index = await this.#index(value, header);
+    this.#checkStreamed(index.length);
     return index.checksums.length > rememberedBlocks
       ? { header, blockSize, size: index.length }
       : { header, blockSize, size: index.length, index };
@@ -80,8 +83,16 @@ export class Decoder {
       yield await this.#plain(header.codec, (await value.bytes()).subarray(pieceHeaderSize), header.length);
     } else {
       const blocks = await this.#blocks(layout, header, value, start, end);
-      yield* inOrder(blocks, (block) => this.#block(block));
+      yield* inOrder(blocks, async (block) => {
+        this.#checkStreamed(block.header.index * header.blockSize + block.header.length);
+        return await this.#block(block);
+      });
     }
+  }
+
+  /** Refuses a stream of a value that is larger than it may be, before it is decompressed. */
+  #checkStreamed(length: number): void {
+    if (length > this.#settings.maxStreamSize) throw tooLarge(this.#settings, "read");
   }
 
   /** The blocks of a range: those that the index names, or, where everything or one pass is wanted, those that come along. */
@@ -125,7 +136,7 @@ export class Decoder {
     const { maxSize, codecs } = this.#settings;
     const index = readIndex(header, stored, stored.byteLength, codecs.checksum);
     if (typeof index === "number") throw new Damage("it is shorter than its index");
-    if (index.length > maxSize) throw tooLarge(index.length, maxSize);
+    if (index.length > maxSize) throw tooLarge(this.#settings, "get");
     const whole = new Uint8Array(index.length);
     await forEachConcurrently(index.checksums.keys(), parallel, async (at) => {
       signal?.throwIfAborted();
@@ -174,10 +185,6 @@ export class Decoder {
     if (this.#isLegacyTime()) return;
     throw new Unreadable("corrupt", 'The value was not stored through this layer; the option legacy: "raw" gives values from before it.');
   }
-}
-
-function tooLarge(length: number, maxSize: number): Unreadable {
-  return new Unreadable("too-large", `The value has ${length} bytes, and maxSize is ${maxSize}: read it as a stream, or raise maxSize.`);
 }
 
 function newer(what: string): Unreadable {

@@ -20,7 +20,7 @@ export const plugins: readonly Plugin[] = [
         max: 1,
         default: 0.05,
       }),
-      maxSize: option.size("Bytes of the largest value that is put or got as a whole; more is `too-large`. Streams are of any size.", {
+      maxSize: option.size("Bytes of the largest value; more is `too-large`. Without it, a stream has no limit.", {
         min: 1,
         default: 256 * 1024 * 1024,
       }),

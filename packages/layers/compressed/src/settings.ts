@@ -11,6 +11,8 @@ export interface Settings {
   readonly minSize: number;
   readonly minSaving: number;
   readonly maxSize: number;
+  /** The same for streams, which have a limit only where one was given. */
+  readonly maxStreamSize: number;
   /** Values without a header are given before this moment. */
   readonly legacyUntil: number;
   readonly codecs: Codecs;
@@ -48,7 +50,8 @@ export function settle(options: CompressedOptions): Settings {
   if (!(minSaving >= 0 && minSaving < 1)) refuse("minSaving must be a share from 0 up to 1, such as 0.05");
   if (!Number.isSafeInteger(maxSize) || maxSize < 1) refuse("maxSize must be a whole number of bytes");
   if (!codecs.has(codec)) throw missingCodec(codec);
-  return { codec, level, minSize, minSaving, maxSize, legacyUntil: moment(legacy), codecs };
+  const maxStreamSize = options.maxSize ?? Number.POSITIVE_INFINITY;
+  return { codec, level, minSize, minSaving, maxSize, maxStreamSize, legacyUntil: moment(legacy), codecs };
 }
 
 function moment(legacy: CompressedOptions["legacy"]): number {

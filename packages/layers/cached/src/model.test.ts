@@ -10,19 +10,21 @@ describeModel("cached over a storage that fails", {
   runs: 100,
 });
 
+// Each 500 histories of 8 clients with 50 calls each in full.
+const size = { runs: 25, clients: 8, calls: 50 };
+const late = { rate: 0.5, kinds: ["delays"] } as const;
+
 describeLinearizable("cached over a storage that is late", {
-  create: ({ clock, seed }) =>
-    stack(memoryStorage({ clock }), faulty({ seed, clock, rate: 0.5, kinds: ["delays"] }), cached({ clock, missingTtl: 1_000 })),
-  runs: 200,
+  create: ({ clock, seed }) => stack(memoryStorage({ clock }), faulty({ ...late, seed, clock }), cached({ clock, missingTtl: 1_000 })),
+  ...size,
 });
 
 describeLinearizable("cached in two levels that are late", {
   create: ({ clock, seed }) => {
-    const late = { clock, rate: 0.5, kinds: ["delays"] } as const;
-    const store = stack(memoryStorage({ clock }), faulty({ ...late, seed: seed + 1 }));
-    return stack(memoryStorage({ clock }), faulty({ ...late, seed }), cached({ clock, maxEntries: 1, store }));
+    const store = stack(memoryStorage({ clock }), faulty({ ...late, seed: seed + 1, clock }));
+    return stack(memoryStorage({ clock }), faulty({ ...late, seed, clock }), cached({ clock, maxEntries: 1, store }));
   },
-  runs: 200,
+  ...size,
 });
 
 test("a write that begins while the caller of another one is told of its end is the one that counts", async () => {

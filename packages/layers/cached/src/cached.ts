@@ -280,7 +280,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
     this.#misses++;
     const old = slot?.entry;
     const { staleWhileRevalidate, staleIfError } = this.#settings;
-    if (slot !== undefined && old !== undefined && !isExpired(old.expiresAt, this.clock)) {
+    if (slot?.freshUntil !== undefined && old !== undefined && !isExpired(old.expiresAt, this.clock)) {
       const age = this.clock.now() - slot.freshUntil;
       if (age < staleWhileRevalidate) {
         this.#loads.load(key);

@@ -35,11 +35,13 @@ describeStorage("cached with room for one entry", {
 for (const eviction of ["s3-fifo", "w-tinylfu", "lru"] as const) {
   describeModel(`cached by ${eviction}, with room for three`, {
     create: ({ clock }) => stack(memoryStorage({ clock }), cached({ clock, eviction, maxEntries: 3, missingTtl: 50 })),
+    runs: 50,
   });
 }
 
 describeModel("cached over calls that fail, and answers that are lost", {
   create: ({ clock, seed }) => stack(memoryStorage({ clock }), faulty({ seed, clock }), cached({ clock, maxEntries: 4, missingTtl: 50 })),
+  runs: 50,
 });
 
 describeModel("cached in two levels, both of which fail", {
@@ -55,13 +57,15 @@ describeModel("cached in two levels, both of which fail", {
         store: stack(memoryStorage({ clock }), faulty({ seed: seed + 1, clock })),
       }),
     ),
+  runs: 100,
 });
 
-describeModel("cached over a storage without abilities, with a store", {
+describeModel("cached values in two levels", {
   create: ({ clock }) =>
     stack(
       memoryStorage<unknown>({ values: "any", clock }),
       cached({ clock, maxEntries: 1, store: memoryStorage<unknown>({ values: "any", clock }) }),
     ),
   values: [{ name: "Ada" }, [1, 2], "text", 0, null],
+  runs: 50,
 });

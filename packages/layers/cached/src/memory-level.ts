@@ -1,6 +1,7 @@
 import type { Clock, Entry, EntryInfo } from "@stowage/core";
 import type { Settings } from "./options.ts";
-import type { Slot, Slots } from "./slots.ts";
+import type { Slots } from "./slots.ts";
+import { Slot } from "./slots.ts";
 import type { Ownership } from "./values.ts";
 import { roughSize } from "./values.ts";
 
@@ -19,7 +20,7 @@ export class MemoryLevel<V> {
   }
 
   isFresh({ freshUntil }: Slot<V>): boolean {
-    return freshUntil === Number.POSITIVE_INFINITY || this.#clock.now() < freshUntil;
+    return freshUntil === undefined || this.#clock.now() < freshUntil;
   }
 
   /** Keeps what was loaded, or that nothing is there. `sizeOf` is the caller's, and may throw. */
@@ -52,19 +53,18 @@ export class MemoryLevel<V> {
 
   #keep(entry: Entry<V>, loadedAt: number): void {
     const { ttl, sizeOf = roughSize } = this.#settings;
-    const freshUntil = Math.min(loadedAt + ttl, entry.expiresAt ?? Number.POSITIVE_INFINITY);
-    if (freshUntil <= this.#clock.now()) return this.#slots.delete(entry.key);
+    const end = Math.min(loadedAt + ttl, entry.expiresAt ?? Number.POSITIVE_INFINITY);
+    if (end <= this.#clock.now()) return this.#slots.delete(entry.key);
+    const freshUntil = end === Number.POSITIVE_INFINITY ? undefined : end;
     const promise = this.#ownership.isShared(entry.value) ? Promise.resolve(entry.value) : undefined;
-    this.#slots.add({ ...newCell, key: entry.key, size: sizeOf(entry.value), entry, promise, freshUntil });
+    this.#slots.add(new Slot({ key: entry.key, size: sizeOf(entry.value), entry, promise, freshUntil }));
   }
 
   #keepMissing(key: string): void {
     const freshUntil = this.#clock.now() + this.#settings.missingTtl;
-    this.#slots.add({ ...newCell, key, size: 2 * key.length, entry: undefined, promise: Promise.resolve(undefined), freshUntil });
+    this.#slots.add(new Slot({ key, size: 2 * key.length, entry: undefined, promise: Promise.resolve(undefined), freshUntil }));
   }
 }
-
-const newCell = { previous: undefined, next: undefined, list: 0, frequency: 0 } as const;
 
 /** What is known of an entry, without its value, in an object of its own. */
 export function infoOf<V>({ value: _value, ...info }: Entry<V>): EntryInfo {

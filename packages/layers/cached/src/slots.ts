@@ -1,13 +1,30 @@
 import type { Entry } from "@stowage/core";
 import type { Cell, Eviction, Limits } from "./eviction/eviction.ts";
 
-/** One cached answer. Without an entry it says that nothing is there. */
-export interface Slot<V> extends Cell {
-  readonly entry: Entry<V> | undefined;
+/**
+ * One cached answer. Without an entry it says that nothing is there. A class, so that all fields lie in the object itself:
+ * a hit reads the first three.
+ */
+export class Slot<V> implements Cell {
   /** The answer of `get` for everybody, where the value is shared. */
   readonly promise: Promise<V | undefined> | undefined;
-  /** Milliseconds since the epoch until which it is served without asking; infinite for ever. */
-  readonly freshUntil: number;
+  /** Milliseconds since the epoch until which it is served without asking; absent for ever, so that the clock is not read. */
+  readonly freshUntil: number | undefined;
+  frequency = 0;
+  list = 0;
+  previous: Cell | undefined = undefined;
+  next: Cell | undefined = undefined;
+  readonly key: string;
+  readonly size: number;
+  readonly entry: Entry<V> | undefined;
+
+  constructor({ key, size, entry, promise, freshUntil }: Pick<Slot<V>, "key" | "size" | "entry" | "promise" | "freshUntil">) {
+    this.promise = promise;
+    this.freshUntil = freshUntil;
+    this.key = key;
+    this.size = size;
+    this.entry = entry;
+  }
 }
 
 /** An entry that went for want of room. */

@@ -5,14 +5,17 @@ import type { IncomingMessage } from "node:http";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Storages } from "@stowage/config";
 import { parseStorages } from "@stowage/config";
+import type { ByteStorage, Entry, Storage } from "@stowage/core";
+import { ForwardingStorage } from "@stowage/core";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { runClients } from "./clients.ts";
 import type { RunningServer } from "./server.ts";
 import { startServer } from "./server.ts";
 
 const clients = 64;
 const requestsPerClient = process.env["STOWAGE_EFFORT"] === "full" ? 1_000 : 60;
-const keys = 128;
 
 let directory: string;
 let server: RunningServer;
@@ -20,8 +23,6 @@ const logged: unknown[] = [];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "web-cache-"));
-  const text = await readFile(join(import.meta.dirname, "../storage.yaml"), "utf8"); // the stack of the example, in another folder
-  server = await startServer({ open: () => parseStorages(text, { directory }), log: (error) => void logged.push(error) });
 });
 
 afterEach(async () => {
@@ -30,75 +31,34 @@ afterEach(async () => {
   logged.length = 0;
 });
 
-/** What is known of one key, which one client writes and all read. */
-interface Known {
-  /** The last write that was acknowledged. */
-  acknowledged: number;
-  /** Writes that deleted. */
-  readonly deletes: Set<number>;
-  /** The write that made each version. */
-  readonly versions: Map<string, number>;
-  /** The last version that anybody saw. */
-  etag: string | undefined;
+/** The stacks of the example, in another folder. */
+async function open(): Promise<Storages> {
+  return await parseStorages(await readFile(join(import.meta.dirname, "../storage.yaml"), "utf8"), { directory });
 }
 
-const newKnown = (): Known => ({ acknowledged: 0, deletes: new Set([0]), versions: new Map(), etag: undefined });
+async function start(storages: Promise<Storages> = open()): Promise<void> {
+  server = await startServer({ open: () => storages, log: (error) => void logged.push(error) });
+}
+
+/** Gives an entry that it gave before every third time. */
+class StaleStorage<V> extends ForwardingStorage<V> {
+  readonly name = "stale";
+  readonly #old = new Map<string, Promise<Entry<V> | undefined>>();
+  #calls = 0;
+
+  override getEntry(key: string): Promise<Entry<V> | undefined> {
+    const old = this.#old.get(key);
+    if (old !== undefined && ++this.#calls % 3 === 0) return old;
+    const entry = this.below.getEntry(key);
+    this.#old.set(key, entry);
+    return entry;
+  }
+}
 
 test("64 clients get no error, never an old value, mostly from the cache, and the metrics count each request", async () => {
+  await start();
   const seed = Math.floor(Math.random() * 2 ** 31);
-  const counts = { get: 0, put: 0, delete: 0, same: 0 };
-  const known = Array.from({ length: keys }, newKnown);
-  const problems: string[] = [];
-
-  const write = async (client: number, random: () => number): Promise<void> => {
-    const key = client + clients * Math.floor(random() * (keys / clients)); // nobody else writes it
-    const state = known[key] as Known;
-    const number = state.acknowledged + 1;
-    if (random() < 0.1) {
-      counts.delete++;
-      state.deletes.add(number);
-      const { status } = await fetch(`${server.url}/notes/${key}`, { method: "DELETE" });
-      if (status !== 204) problems.push(`DELETE answered ${status}`);
-    } else {
-      counts.put++;
-      const { status, headers } = await fetch(`${server.url}/notes/${key}`, { method: "PUT", body: JSON.stringify({ number }) });
-      state.versions.set(headers.get("etag") ?? "", number);
-      if (status !== 204) problems.push(`PUT answered ${status}`);
-    }
-    state.acknowledged = number;
-  };
-
-  const read = async (random: () => number): Promise<void> => {
-    counts.get++;
-    const key = Math.floor(keys * random() ** 3); // some are wanted more than others
-    const state = known[key] as Known;
-    const least = state.acknowledged;
-    const asked = random() < 0.5 ? state.etag : undefined;
-    const answer = await fetch(`${server.url}/notes/${key}`, { headers: asked === undefined ? {} : { "if-none-match": asked } });
-    const seen = await numbersSeen(answer, state, asked);
-    if (answer.status === 304) counts.same++;
-    if (!seen.some((number) => number >= least)) problems.push(`GET answered ${answer.status} of ${seen.join()} after ${least}`);
-  };
-
-  /** The writes that an answer may show. */
-  const numbersSeen = async (answer: Response, state: Known, asked: string | undefined): Promise<number[]> => {
-    if (answer.status === 304) return [state.versions.get(asked ?? "") ?? -1];
-    const body = (await answer.json()) as { readonly number: number };
-    if (answer.status === 404) return [...state.deletes];
-    const etag = answer.headers.get("etag");
-    if (answer.status !== 200 || etag === null) return [];
-    state.versions.set(etag, body.number);
-    state.etag = etag;
-    return [body.number];
-  };
-
-  await Promise.all(
-    Array.from({ length: clients }, async (_, client) => {
-      const random = seeded(seed + client);
-      for (let number = 0; number < requestsPerClient; number++) await (random() < 0.08 ? write(client, random) : read(random));
-    }),
-  );
-
+  const { counts, problems } = await runClients({ url: server.url, seed, clients, requestsPerClient });
   expect(problems, `seed ${seed}`).toEqual([]);
   expect(logged).toEqual([]);
   const samples = parsed(await (await fetch(`${server.url}/metrics`)).text());
@@ -119,7 +79,19 @@ test("64 clients get no error, never an old value, mostly from the cache, and th
   expect(counts.same).toBeGreaterThan(0);
 });
 
+test("the clients notice a cache that is old now and then", async () => {
+  const storages = await open();
+  const get = <V>(name: string): Storage<V> => new StaleStorage(storages.get<V>(name));
+  const { names } = storages;
+  const bytes = (name: string): ByteStorage => storages.bytes(name);
+  const close = (): Promise<void> => storages.close();
+  await start(Promise.resolve({ names, get, bytes, explain: () => "", close, [Symbol.asyncDispose]: close }));
+  const { problems } = await runClients({ url: server.url, seed: 1, clients: 8, requestsPerClient: 50 });
+  expect(problems).toContainEqual(expect.stringMatching(/^GET answered \d+ of [\d,]+ after \d+$/));
+});
+
 test("a large file is streamed in and out, and who hangs up in the midst disturbs nobody", async () => {
+  await start();
   const chunk = new Uint8Array(64 * 1024).map((_, index) => (index * index) % 251);
   const chunks = 256; // 16 MiB
   const expected = createHash("sha256");
@@ -140,6 +112,7 @@ test("a large file is streamed in and out, and who hangs up in the midst disturb
 });
 
 test("close answers what runs, and then nobody", async () => {
+  await start();
   await fetch(`${server.url}/health`); // leaves a connection that waits for its next request
   const put = request(`${server.url}/notes/late`, { method: "PUT", headers: { expect: "100-continue" } });
   const answered = once(put, "response") as Promise<[IncomingMessage]>;
@@ -152,17 +125,6 @@ test("close answers what runs, and then nobody", async () => {
   await closed;
   await expect(fetch(`${server.url}/health`)).rejects.toThrow("fetch failed");
 });
-
-/** Numbers from 0 up to 1, the same for the same seed. */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 interface Sample {
   readonly name: string;

@@ -1,0 +1,94 @@
+import type { EntryInfo, Metadata, PutOptions } from "@stowage/core";
+import { StorageError } from "@stowage/core";
+import type { Landing, Replica } from "./replica.ts";
+import { tombstoneValue } from "./tombstones.ts";
+import { versionName, versionOf } from "./versions.ts";
+
+/** Tries to write over what others write at the same time. */
+const attempts = 5;
+
+/** The condition that something is still as it was seen. */
+export type Condition = Pick<PutOptions, "ifMatch" | "ifNoneMatch">;
+
+export interface Place {
+  readonly replica: Replica;
+  readonly key: string;
+  readonly version: string;
+  readonly signal: AbortSignal | undefined;
+  readonly landing: Landing;
+  /** Whether the replica is to decide that nothing newer is overwritten. */
+  readonly conditional: boolean;
+}
+
+/**
+ * Writes a version over an older one, or over nothing. What is as new already stays. Where the replica has conditions, it
+ * decides itself whether something newer came in between.
+ *
+ * @param known what is there, as far as is known
+ */
+export async function placeOver(
+  place: Place,
+  known: EntryInfo | undefined,
+  send: (condition: Condition, signal: AbortSignal | undefined) => Promise<EntryInfo>,
+  operation: "put" | "write" = "put",
+): Promise<EntryInfo | undefined> {
+  const { replica, key, version, signal, landing, conditional } = place;
+  let seen = known;
+  for (let attempt = 1; ; attempt++) {
+    if (seen !== undefined && versionOf(seen) >= version) return seen;
+    const condition = conditional ? conditionOn(seen) : {};
+    try {
+      return await replica.call(operation, (own) => landing(send(condition, own)), signal);
+    } catch (error) {
+      if (!conditional || !isLostRace(error)) throw error;
+      if (operation === "write" || attempt === attempts) {
+        seen = await replica.head(key, signal);
+        if (seen !== undefined && versionOf(seen) >= version) return seen; // it was overtaken by a newer one, as it may be
+        throw conflict(replica, operation);
+      }
+      seen = await replica.head(key, signal);
+    }
+  }
+}
+
+/** Puts the tombstone of a key: nothing older than its version lives. */
+export async function bury(place: Place, tombstoneKey: string, known: EntryInfo | undefined): Promise<void> {
+  const value = tombstoneValue(place.key);
+  const metadata: Metadata = { [versionName]: place.version };
+  await placeOver({ ...place, key: tombstoneKey }, known, (condition, signal) =>
+    place.replica.storage.put(tombstoneKey, value, { ...condition, metadata, signal }),
+  );
+}
+
+/** Deletes the value under a key unless it is as new as a version. */
+export async function removeOlder({ replica, key, version, signal, landing, conditional }: Place): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    const seen = await replica.head(key, signal);
+    if (seen === undefined || versionOf(seen) >= version) return false;
+    try {
+      const ifMatch = conditional ? seen.etag : undefined;
+      await replica.call("delete", (own) => landing(replica.storage.delete(key, { ifMatch, signal: own })), signal);
+      return true;
+    } catch (error) {
+      if (!conditional || !isLostRace(error)) throw error;
+      if (attempt === attempts) throw conflict(replica, "delete");
+    }
+  }
+}
+
+function conditionOn(seen: EntryInfo | undefined): Condition {
+  if (seen === undefined) return { ifNoneMatch: "*" };
+  return seen.etag === undefined ? {} : { ifMatch: seen.etag };
+}
+
+/** Another changed the entry since it was seen, and this write had no effect. */
+export function isLostRace(error: unknown): boolean {
+  return (StorageError.is(error, "precondition-failed") || StorageError.is(error, "conflict")) && error.outcome === "none";
+}
+
+function conflict({ name }: Replica, operation: string): StorageError {
+  return new StorageError("conflict", `Others changed the entry on the replica "${name}" again and again.`, {
+    operation,
+    storage: "composite",
+  });
+}

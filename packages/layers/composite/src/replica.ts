@@ -1,0 +1,241 @@
+import type { ByteStorage, Clock, EntryInfo, OperationName } from "@stowage/core";
+import { Deadline, Deadlines, StorageError } from "@stowage/core";
+import type { BreakerSettings } from "./breaker.ts";
+import { Breaker } from "./breaker.ts";
+import { oldest, versionOf } from "./versions.ts";
+
+/** What a replica has under a key and under its tombstone. */
+export interface Look {
+  readonly value: EntryInfo | undefined;
+  readonly tombstone: EntryInfo | undefined;
+}
+
+/** The version of the value that a replica has; `undefined` where it has none. */
+export function valueVersion({ value }: Look): string | undefined {
+  return value && versionOf(value);
+}
+
+/** The version of the last delete that a replica knows of. What is older is dead. */
+export function deletedVersion({ tombstone }: Look): string {
+  return tombstone === undefined ? oldest : versionOf(tombstone);
+}
+
+export interface ReplicaStats {
+  calls: number;
+  failures: number;
+  timeouts: number;
+}
+
+/** One of the storages, with what is known of how it does. */
+export class Replica {
+  readonly index: number;
+  readonly name: string;
+  readonly storage: ByteStorage;
+  readonly breaker: Breaker;
+  readonly stats: ReplicaStats = { calls: 0, failures: 0, timeouts: 0 };
+  /** Whether it decides itself that an older version never replaces a newer one. */
+  readonly isConditional: boolean;
+  readonly #deadlines: Deadlines;
+  /** Whether a write waits until the one before it has landed, although that one was given up. */
+  readonly #waits: boolean;
+  /** The last write of each key that is on its way. */
+  readonly #writing = new Map<string, Promise<void>>();
+
+  constructor(index: number, name: string, storage: ByteStorage, settings: ReplicaSettings) {
+    this.index = index;
+    this.name = name;
+    this.storage = storage;
+    this.breaker = new Breaker(settings.breaker, settings.timer);
+    const { conditions } = storage.capabilities;
+    this.isConditional = (["create", "replace", "delete"] as const).every((condition) => conditions.includes(condition));
+    this.#waits = settings.singleWriter || !this.isConditional;
+    this.#deadlines = new Deadlines(settings.timeout, settings.timer);
+  }
+
+  /** Sends a call, unless this replica is left alone; ends it by the time limit although it may hang. */
+  call<T>(operation: OperationName, send: Send<T>, signal?: AbortSignal): Promise<T> {
+    return new Promise<T>((resolve, reject) => this.begin(new PromisedCall(this, operation, resolve, reject), send, signal));
+  }
+
+  /** Sends a call for somebody who is told how it ends. False where this replica is left alone. */
+  begin<T>(call: ReplicaCall<T>, send: Send<T>, signal: AbortSignal | undefined): boolean {
+    if (!this.breaker.admit()) {
+      call.fail(this.#leftAlone(call.operation));
+      return false;
+    }
+    this.stats.calls++;
+    if (call.operation !== "write") this.#deadlines.join(call); // a stream has a time of its own
+    call.start(send, signal);
+    return true;
+  }
+
+  /** What it has under a key and its tombstone. */
+  async look(key: string, tombstoneKey: string, signal?: AbortSignal): Promise<Look> {
+    const first = this.head(key, signal);
+    if (this.breaker.health !== "up") await first; // one call finds out whether it is back
+    const [value, tombstone] = await Promise.all([first, this.head(tombstoneKey, signal)]);
+    return { value, tombstone };
+  }
+
+  head(key: string, signal?: AbortSignal): Promise<EntryInfo | undefined> {
+    return this.call("head", (own) => this.storage.head(key, { signal: own }), signal);
+  }
+
+  /**
+   * Writes of one key, one after the other, so that an older one never lands on a newer one. Where the replica decides that
+   * itself, nobody waits for a write that takes too long. `landing` is told the promise of what was sent.
+   */
+  inOrder<T>(key: string, write: (landing: Landing) => Promise<T>): Promise<T> {
+    const before = this.#writing.get(key);
+    let landed: Promise<unknown> | undefined;
+    const landing: Landing = (sent) => {
+      landed = sent;
+      return sent;
+    };
+    const turn = before === undefined || !this.#waits ? before : this.call("put", () => before);
+    const written = turn === undefined ? write(landing) : turn.then(() => write(landing));
+    const ended: Promise<void> = written
+      .catch(ignore)
+      .then(() => (this.#waits ? Promise.allSettled([before, landed]) : undefined))
+      .then(() => {
+        if (this.#writing.get(key) === ended) this.#writing.delete(key);
+      });
+    this.#writing.set(key, ended);
+    return written;
+  }
+
+  #leftAlone(operation: OperationName): StorageError {
+    return new StorageError("unavailable", `The replica "${this.name}" failed again and again and is left alone for a while.`, {
+      operation,
+      storage: "composite",
+    });
+  }
+
+  /** Joins the time limit again, for a stream that has moved. */
+  restart(deadline: Deadline): void {
+    deadline.leave();
+    this.#deadlines.join(deadline);
+  }
+}
+
+export interface ReplicaSettings {
+  readonly timeout: number;
+  readonly breaker: BreakerSettings;
+  readonly timer: Clock;
+  readonly singleWriter: boolean;
+}
+
+/** Told the promise of a write that was sent, which it gives back. */
+export type Landing = <T>(sent: Promise<T>) => Promise<T>;
+
+/** Sends a call to a storage; the signal is aborted when nobody waits for it any more. */
+export type Send<T> = (signal: AbortSignal | undefined) => Promise<T>;
+
+/** One call to one replica: raced against the time limit, and counted for or against the replica. */
+export abstract class ReplicaCall<T> extends Deadline {
+  readonly operation: OperationName;
+  readonly replica: Replica;
+  #ended = false;
+
+  constructor(replica: Replica, operation: OperationName) {
+    super();
+    this.replica = replica;
+    this.operation = operation;
+  }
+
+  protected abstract succeeded(answer: T): void;
+  /** Gets what the replica rejected with, or why it was not asked or not waited for. */
+  abstract fail(error: unknown): void;
+  /** An answer that came when nobody waited any more. */
+  protected late(_answer: T): void {}
+
+  start(send: Send<T>, signal: AbortSignal | undefined): void {
+    const own = this.signal;
+    const both = signal === undefined || own === undefined ? (signal ?? own) : AbortSignal.any([signal, own]);
+    let sent: Promise<T>;
+    try {
+      sent = send(both);
+    } catch (error) {
+      sent = Promise.reject(error);
+    }
+    sent.then(
+      (answer) => {
+        if (this.#ended) return this.late(answer);
+        this.#end();
+        this.replica.breaker.succeeded();
+        this.succeeded(answer);
+      },
+      (error: unknown) => {
+        if (this.#ended) return;
+        this.#end();
+        this.#count(error, signal);
+        this.fail(error);
+      },
+    );
+  }
+
+  override expire(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.replica.stats.timeouts++;
+    this.replica.stats.failures++;
+    this.replica.breaker.failed();
+    this.fail(
+      new StorageError("timeout", `The replica "${this.replica.name}" did not answer within the time limit.`, {
+        operation: this.operation,
+        storage: "composite",
+        outcome: writes.has(this.operation) ? "unknown" : "none",
+      }),
+    );
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.leave();
+  }
+
+  #count(error: unknown, signal: AbortSignal | undefined): void {
+    const { breaker, stats } = this.replica;
+    if (signal?.aborted === true) breaker.gaveUp();
+    else if (isDown(error)) {
+      stats.failures++;
+      breaker.failed();
+    } else breaker.succeeded();
+  }
+}
+
+/** A call whose end is a promise. */
+class PromisedCall<T> extends ReplicaCall<T> {
+  readonly #resolve: (answer: T) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(replica: Replica, operation: OperationName, resolve: (answer: T) => void, reject: (error: unknown) => void) {
+    super(replica, operation);
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  protected override succeeded(answer: T): void {
+    this.#resolve(answer);
+  }
+
+  override fail(error: unknown): void {
+    this.#reject(error);
+  }
+}
+
+const writes: ReadonlySet<OperationName> = new Set<OperationName>(["put", "delete", "write", "clear", "batch"]);
+
+/** Whether an error says something about the replica, and not only about the entry or the call. */
+function isDown(error: unknown): boolean {
+  if (!StorageError.is(error)) return false;
+  return error.code === "closed" || (error.retryable && error.code !== "conflict" && error.code !== "partial");
+}
+
+/** Whether another replica may be asked instead: what passes, a closed replica, and damage. Never absence, denial or an abort. */
+export function mayAskAnother(error: unknown): boolean {
+  if (!StorageError.is(error)) return false;
+  return error.retryable || error.code === "closed" || error.code === "corrupt" || error.code === "tampered";
+}
+
+const ignore = (): void => {};

@@ -197,6 +197,12 @@ test("warm loads what is not there yet", async () => {
   expect(below.calls).toEqual([]);
 });
 
+test("warm asks for a thousand keys at a time", async () => {
+  const { below, cache } = setUp();
+  await cache.warm(Array.from({ length: 2_500 }, (_, index) => `key${index}`));
+  expect(below.calls).toEqual(["getEntries", "getEntries", "getEntries"]);
+});
+
 test("an entry is served for its ttl, and never past its own expiry", async () => {
   const { clock, below, storage } = setUp({ ttl: 1_000 });
   await storage.put("long", "value");
@@ -211,6 +217,67 @@ test("an entry is served for its ttl, and never past its own expiry", async () =
   await clock.advance(500);
   await storage.get("long");
   expect(below.calls).toEqual(["getEntry", "getEntry"]);
+});
+
+test("invalidate forgets a key, or all under a prefix, and nothing else", async () => {
+  const { storage, cache, below } = setUp();
+  for (const key of ["a/1", "a/2", "b/1", "b/2"]) await storage.put(key, key);
+  await cache.invalidate({ prefix: "a/" });
+  await cache.invalidate("b/1");
+  expect(cache.stats().entries).toBe(1);
+  below.calls.length = 0;
+  await storage.get("b/2");
+  expect(below.calls).toEqual([]);
+  await cache.invalidate({ prefix: "" });
+  expect(cache.stats()).toMatchObject({ entries: 0, bytes: 0 });
+});
+
+test("writes that are under way are counted", async () => {
+  const { below, storage, cache } = setUp();
+  const [put, clear] = [below.hold("put"), below.hold("clear")];
+  const writes = [storage.put("key", "value"), storage.clear(), storage.put("other", "value")];
+  await writes[2];
+  expect(cache.stats().pendingWrites).toBe(2);
+  put();
+  clear();
+  await Promise.all(writes);
+  expect(cache.stats().pendingWrites).toBe(0);
+});
+
+test("a write whose outcome is unknown may still happen, so that its key is not cached for loadTimeout", async () => {
+  const { clock, below, storage, cache } = setUp({ loadTimeout: 1_000 });
+  await storage.put("key", "old");
+  below.failure = new StorageError("timeout", "lost", { outcome: "unknown" });
+  await expect(storage.put("key", "new")).rejects.toBe(below.failure);
+  below.failure = undefined;
+  expect(await storage.get("key")).toBe("old");
+  await storage.put("key", "newer");
+  expect(cache.stats().entries).toBe(0);
+  await clock.advance(999);
+  await below.put("key", "new"); // there it is
+  expect(await storage.get("key")).toBe("new");
+  expect(cache.stats().entries).toBe(0);
+  await clock.advance(1);
+  await storage.get("key");
+  expect(cache.stats().entries).toBe(1);
+
+  below.failure = new StorageError("timeout", "lost", { outcome: "unknown" });
+  await expect(storage.clear()).rejects.toBe(below.failure);
+  below.failure = undefined;
+  expect([await storage.get("key"), cache.stats().entries]).toEqual(["new", 0]);
+  await clock.advance(1_000);
+  expect([await storage.get("key"), cache.stats().entries]).toEqual(["new", 1]);
+});
+
+test("who joins a load gets nothing that had expired before", async () => {
+  const { clock, below, storage } = setUp();
+  await below.put("key", "value", { ttl: 1_000 });
+  const letGo = below.hold("getEntry");
+  const early = storage.get("key");
+  await clock.advance(1_000);
+  const late = storage.get("key");
+  letGo();
+  expect([await early, await late]).toEqual(["value", undefined]);
 });
 
 test("staleWhileRevalidate serves the old value at once and loads the new one behind", async () => {
@@ -354,6 +421,11 @@ test.each([
   [{ ttl: -1 }],
   [{ values: "copied" as never }],
   [{ loadTimeout: Number.NaN }],
+  [{ loadTimeout: Number.POSITIVE_INFINITY }],
+  [{ staleIfError: Number.POSITIVE_INFINITY }],
+  [{ maxSize: 0 }],
+  [{ sizeOf: 1 as never }],
+  [{ maxentries: 1 } as never],
 ])("the options %j are refused when the layer is made", (options: CachedOptions) => {
   expect(() => cached(options)).toThrow(expect.objectContaining({ code: "invalid-option" }));
 });

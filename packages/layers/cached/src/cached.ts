@@ -112,16 +112,10 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   override get(key: string, options?: CallOptions): Promise<V | undefined> {
     if (this.#mustRefuse(options)) return this.#refuse("get", options);
     const slot = this.#slots.find(key);
-    if (slot === undefined || !this.#memory.isFresh(slot))
-      return this.#miss(slot, key, options).then((entry) => this.#memory.valueOf(entry));
+    if (slot === undefined || !this.#memory.isFresh(slot)) return this.#getMissing(slot, key, options);
     this.#hits++;
     this.#slots.use(slot);
-    if (slot.promise !== undefined) return slot.promise;
-    try {
-      return Promise.resolve(this.#memory.valueOf(slot.entry));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return slot.promise ?? this.#memory.copyOf(slot);
   }
 
   override getEntry(key: string, options?: CallOptions): Promise<Entry<V> | undefined> {
@@ -273,6 +267,11 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
     this.#hits++;
     this.#slots.use(slot);
     return Promise.resolve(slot.entry);
+  }
+
+  /** Apart from `get`, so that a hit makes nothing for the sake of a miss. */
+  #getMissing(slot: Slot<V> | undefined, key: string, options: CallOptions | undefined): Promise<V | undefined> {
+    return this.#miss(slot, key, options).then((entry) => this.#memory.valueOf(entry));
   }
 
   /** What is old may be served while, or in case that, a new value cannot be had. Nothing is served that has expired. */

@@ -40,6 +40,15 @@ export class MemoryLevel<V> {
     }
   }
 
+  /** The answer of `get` for one caller, where it is not shared. */
+  copyOf({ entry }: Slot<V>): Promise<V | undefined> {
+    try {
+      return Promise.resolve(this.valueOf(entry));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   /** The value for one caller. */
   valueOf(entry: Entry<V> | undefined): V | undefined {
     if (entry === undefined || this.#ownership.isShared(entry.value)) return entry?.value;
@@ -62,7 +71,7 @@ export class MemoryLevel<V> {
 
   #keepMissing(key: string): void {
     const freshUntil = this.#clock.now() + this.#settings.missingTtl;
-    this.#slots.add(new Slot({ key, size: 2 * key.length, entry: undefined, promise: Promise.resolve(undefined), freshUntil }));
+    this.#slots.add(new Slot<V>({ key, size: 2 * key.length, entry: undefined, promise: Promise.resolve(undefined), freshUntil }));
   }
 }
 

@@ -8,7 +8,7 @@ export interface BatchSending {
   readonly send: (operations: readonly Operation<Bytes>[]) => Promise<void>;
 }
 
-/** Times that a batch is sent again because an entry that it creates is there, but has expired. */
+/** Times that a batch is sent again because nothing is in the way of what it creates, or nothing but what has expired. */
 const restarts = 3;
 
 /** A batch that creates entries also where nothing is but what has expired. Only an atomic one has conditions. */
@@ -18,6 +18,7 @@ export async function sendBatch(
   { look, send }: BatchSending,
 ): Promise<void> {
   const creations = firstCreations(operations);
+  const replaces = operations.some(({ options: asked }) => asked?.ifMatch !== undefined);
   let sent = operations;
   for (let attempt = 0; ; attempt++) {
     try {
@@ -33,7 +34,7 @@ export async function sendBatch(
         changed[index] = { ...operation, options: { ...operation.options, ifNoneMatch: undefined, ifMatch: seen.etag } };
         expired++;
       }
-      if (expired === 0) throw error;
+      if (expired === 0 && replaces) throw error; // else what was in the way of a creation has gone meanwhile
       sent = changed;
     }
   }

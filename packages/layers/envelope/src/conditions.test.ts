@@ -49,7 +49,8 @@ for (const [name, create] of Object.entries(creators)) {
     await storage.put("a", text("expired"), { ttl: 1 });
     await clock.advance(1);
     below.before.set("read", () => below.delete("a"));
-    expect(await codeOf(create(storage, text("created"), clock))).toBe(name === "an atomic batch" ? "precondition-failed" : undefined);
+    expect(await codeOf(create(storage, text("created"), clock))).toBeUndefined();
+    expect(await storage.get("a")).toEqual(text("created"));
   });
 }
 
@@ -137,6 +138,22 @@ test("a stream that may not be created is given up, also where the look at what 
     expect(cancelled).toBe(true);
   }
   expect(await storage.get("a")).toEqual(text("there"));
+});
+
+test("an atomic batch whose other condition fails is refused, and does nothing", async () => {
+  const { below, storage } = setUp();
+  await storage.put("there", text("x"));
+  below.log.length = 0;
+  const refused = storage.batch(
+    [
+      { type: "put", key: "new", value: bytesOf(1), options: { ifNoneMatch: "*" } },
+      { type: "delete", key: "there", options: { ifMatch: "other" } },
+    ],
+    { atomic: true },
+  );
+  expect(await codeOf(refused)).toBe("precondition-failed");
+  expect(below.log).toEqual(["read new 0..4096"]);
+  expect([await storage.has("new"), await storage.has("there")]).toEqual([false, true]);
 });
 
 test("in an atomic batch what the batch itself left is no expired entry", async () => {

@@ -5,7 +5,7 @@ import { stack } from "@stowage/core";
 import { fileStorage } from "@stowage/file";
 import { memoryStorage } from "@stowage/memory";
 import { faulty } from "@stowage/testing";
-import { describeLayer, describeModel, describeStorage } from "@stowage/testing/contract";
+import { describeLayer, describeLinearizable, describeModel, describeStorage } from "@stowage/testing/contract";
 import type { CreateContext, CreatedStorage } from "@stowage/testing/contract";
 import { envelope } from "./envelope.ts";
 
@@ -22,6 +22,8 @@ describeLayer("envelope", {
 describeStorage("envelope on a folder", { create: onFolder });
 
 describeModel("envelope", { create: ({ clock }) => stack(memoryStorage({ clock }), envelope({ clock })), runs: 100 });
+
+describeLinearizable("envelope", { create: ({ clock }) => stack(memoryStorage({ clock }), envelope({ clock })) });
 
 describeModel("envelope on a folder", { create: onFolder, runs: 20 });
 

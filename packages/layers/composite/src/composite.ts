@@ -1,5 +1,6 @@
 import type {
   AnyStorage,
+  BatchOptions,
   Bytes,
   ByteSource,
   ByteStorage,
@@ -12,6 +13,7 @@ import type {
   Entry,
   EntryInfo,
   ListOptions,
+  Operation,
   OperationName,
   Page,
   PutOptions,
@@ -198,6 +200,11 @@ export class CompositeStorage extends BaseByteStorage {
     this.#begin("delete", key, options);
     checkDeleteOptions(options, this);
     await this.#write("delete", key, options, (settled) => this.#writes.delete(key, settled));
+  }
+
+  override async batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
+    this.#lifecycle.check("batch");
+    await super.batch(operations, options);
   }
 
   /** Asks enough replicas what they have that every entry is found, although one of them may lack it. */

@@ -39,10 +39,14 @@ describeStorage("composite of a memory and a folder, the folder where the memory
 });
 
 describeStorage("json over a composite", {
-  create: ({ clock }) => json(undefined, { clock })(composite({ replicas: { one: memoryStorage({ clock }), two: memoryStorage({ clock }) }, clock })),
+  create: ({ clock }) =>
+    json(undefined, { clock })(composite({ replicas: { one: memoryStorage({ clock }), two: memoryStorage({ clock }) }, clock })),
   values: [{ name: "Ada" }, ["a", "list"]],
 });
 
 function memoryAndFolder(directory: string, clock: Clock): CompositeOptions["replicas"] {
-  return { memory: memoryStorage({ clock }), folder: stack(fileStorage({ directory, clock, durability: "process" }), envelope({ clock })) };
+  return {
+    memory: memoryStorage({ clock }),
+    folder: stack(fileStorage({ directory, clock, layout: "encoded", durability: "process" }), envelope({ clock })),
+  };
 }

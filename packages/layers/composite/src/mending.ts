@@ -60,7 +60,7 @@ export async function mend(
   // The tombstones first: a value may be dead only by them.
   const changes = found.map(async ({ replica, look, damaged }) => {
     if (deleted !== oldest && deletedVersion(look) < deleted) {
-      await replica.inOrder(key, (landing) => bury(placeOn(replica, job, deleted, landing), tombstoneKey, look.tombstone));
+      await replica.inOrder(key, (landing) => bury(placeOn(replica, job, deleted, landing), look.tombstone));
       tally.copied++;
     }
     const lives = source !== undefined && valueVersion(source.look)! >= deleted;
@@ -175,8 +175,8 @@ function damage({ name }: Replica): StorageError {
   });
 }
 
-function placeOn(replica: Replica, { key, signal }: Job, version: string, landing: Landing): Place {
-  return { replica, key, version, signal, landing, conditional: replica.isConditional };
+function placeOn(replica: Replica, { key, tombstoneKey, signal }: Job, version: string, landing: Landing): Place {
+  return { replica, key, tombstoneKey, version, signal, landing, conditional: replica.isConditional };
 }
 
 const canStream = ({ capabilities }: ByteStorage): boolean => capabilities.streams !== "none";

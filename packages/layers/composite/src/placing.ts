@@ -1,6 +1,7 @@
 import type { EntryInfo, Metadata, PutOptions } from "@stowage/core";
 import { StorageError } from "@stowage/core";
 import type { Landing, Replica } from "./replica.ts";
+import { deletedVersion } from "./replica.ts";
 import { tombstoneValue } from "./tombstones.ts";
 import { versionName, versionOf } from "./versions.ts";
 
@@ -13,6 +14,8 @@ export type Condition = Pick<PutOptions, "ifMatch" | "ifNoneMatch">;
 export interface Place {
   readonly replica: Replica;
   readonly key: string;
+  /** Where a newer delete would be known of. */
+  readonly tombstoneKey: string;
   readonly version: string;
   readonly signal: AbortSignal | undefined;
   readonly landing: Landing;
@@ -32,7 +35,7 @@ export async function placeOver(
   send: (condition: Condition, signal: AbortSignal | undefined) => Promise<EntryInfo>,
   operation: "put" | "write" = "put",
 ): Promise<EntryInfo | undefined> {
-  const { replica, key, version, signal, landing, conditional } = place;
+  const { replica, key, tombstoneKey, version, signal, landing, conditional } = place;
   let seen = known;
   for (let attempt = 1; ; attempt++) {
     if (seen !== undefined && versionOf(seen) >= version) return seen;
@@ -41,18 +44,18 @@ export async function placeOver(
       return await replica.call(operation, (own) => landing(send(condition, own)), signal);
     } catch (error) {
       if (!conditional || !isLostRace(error)) throw error;
-      if (operation === "write" || attempt === attempts) {
-        seen = await replica.head(key, signal);
-        if (seen !== undefined && versionOf(seen) >= version) return seen; // it was overtaken by a newer one, as it may be
-        throw conflict(replica, operation);
-      }
-      seen = await replica.head(key, signal);
+      const look = await replica.look(key, tombstoneKey, signal);
+      if (deletedVersion(look) > version) return undefined; // overtaken by a delete
+      seen = look.value;
+      if (seen !== undefined && versionOf(seen) >= version) return seen; // overtaken by a newer value
+      if (operation === "write" || attempt === attempts) throw conflict(replica, operation);
     }
   }
 }
 
 /** Puts the tombstone of a key: nothing older than its version lives. */
-export async function bury(place: Place, tombstoneKey: string, known: EntryInfo | undefined): Promise<void> {
+export async function bury(place: Place, known: EntryInfo | undefined): Promise<void> {
+  const { tombstoneKey } = place;
   const value = tombstoneValue(place.key);
   const metadata: Metadata = { [versionName]: place.version };
   await placeOver({ ...place, key: tombstoneKey }, known, (condition, signal) =>
@@ -61,7 +64,7 @@ export async function bury(place: Place, tombstoneKey: string, known: EntryInfo 
 }
 
 /** Deletes the value under a key unless it is as new as a version. */
-export async function removeOlder({ replica, key, version, signal, landing, conditional }: Place): Promise<boolean> {
+export async function removeOlder({ replica, key, version, signal, landing, conditional }: Omit<Place, "tombstoneKey">): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     const seen = await replica.head(key, signal);
     if (seen === undefined || versionOf(seen) >= version) return false;

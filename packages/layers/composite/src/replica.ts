@@ -38,8 +38,11 @@ export class Replica {
   readonly #deadlines: Deadlines;
   /** Whether a write waits until the one before it has landed, although that one was given up. */
   readonly #waits: boolean;
-  /** The last write of each key that is on its way. */
+  /** The last write of each key that is on its way, and the last streamed one. */
   readonly #writing = new Map<string, Promise<void>>();
+  readonly #streaming = new Map<string, Promise<void>>();
+  readonly #timer: Clock;
+  readonly #timeout: number;
 
   constructor(index: number, name: string, storage: ByteStorage, settings: ReplicaSettings) {
     this.index = index;
@@ -50,6 +53,8 @@ export class Replica {
     this.isConditional = (["create", "replace", "delete"] as const).every((condition) => conditions.includes(condition));
     this.#waits = settings.singleWriter || !this.isConditional;
     this.#deadlines = new Deadlines(settings.timeout, settings.timer);
+    this.#timer = settings.timer;
+    this.#timeout = settings.timeout;
   }
 
   /** Sends a call, unless this replica is left alone; ends it by the time limit although it may hang. */
@@ -102,6 +107,26 @@ export class Replica {
       });
     this.#writing.set(key, ended);
     return written;
+  }
+
+  /**
+   * A streamed write of a key, after those writes of it that began before. Later ones do not wait for it, because its source
+   * may take any time, and it does not wait for ever for others of its kind. `waited` tells whether it had to.
+   */
+  inOrderOfStreams<T>(key: string, write: (waited: boolean) => Promise<T>): Promise<T> {
+    const before = [this.#writing.get(key), this.#streaming.get(key)].filter((each) => each !== undefined);
+    const written = before.length === 0 ? write(false) : this.#atMost(Promise.all(before)).then(() => write(true));
+    const ended: Promise<void> = written.then(ignore, ignore).then(() => {
+      if (this.#streaming.get(key) === ended) this.#streaming.delete(key);
+    });
+    this.#streaming.set(key, ended);
+    return written;
+  }
+
+  async #atMost(wait: Promise<unknown>): Promise<void> {
+    const stop = new AbortController();
+    await Promise.race([wait, this.#timer.sleep(this.#timeout, stop.signal).catch(ignore)]);
+    stop.abort();
   }
 
   #leftAlone(operation: OperationName): StorageError {

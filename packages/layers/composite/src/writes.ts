@@ -10,7 +10,7 @@ import { deletedVersion, valueVersion } from "./replica.ts";
 import { sendShare, WatchedSource } from "./streaming.ts";
 import { tombstoneKeyOf } from "./tombstones.ts";
 import type { VersionClock } from "./versions.ts";
-import { versionName } from "./versions.ts";
+import { versionName, versionOf } from "./versions.ts";
 
 export interface WriteSettings {
   readonly replicas: readonly Replica[];
@@ -151,45 +151,48 @@ export class Writes {
   }
 
   #writeOn(replica: Replica, look: Promise<Look> | undefined, versioned: Versioned, written: Written): Promise<EntryInfo | undefined> {
-    const { key, version, tombstoneKey } = versioned;
+    const { key, version, tombstoneKey, signal } = versioned;
     const { operation, expiresAt } = written;
     const metadata = { ...written.metadata, [versionName]: version };
-    const write = async (landing: Landing): Promise<EntryInfo | undefined> => {
-      const known = await look;
+    const write = async (landing: Landing, known: Look | undefined): Promise<EntryInfo | undefined> => {
       if (known !== undefined && deletedVersion(known) > version) return undefined; // a newer delete has overtaken it
       const place = this.#place(replica, versioned, landing, operation);
-      const info = await placeOver(
-        place,
-        known?.value,
-        (condition, signal) => written.send(replica, metadata, condition, signal),
-        operation,
-      );
+      const send: Parameters<typeof placeOver>[2] = (condition, own) => written.send(replica, metadata, condition, own);
+      const info = await placeOver(place, known?.value, send, operation);
       // What it replaces must stay dead when it has expired, also where it was never replaced.
-      if (expiresAt !== undefined) await bury({ ...place, conditional: this.#isConditional(replica) }, tombstoneKey, known?.tombstone);
+      if (expiresAt !== undefined) await bury({ ...place, conditional: this.#isConditional(replica) }, known?.tombstone);
       return info;
     };
-    // A stream may take long: where the replica keeps the order, others need not wait for it.
-    return operation === "write" && this.#isConditional(replica, "stream") ? write(passOn) : replica.inOrder(key, write);
+    if (operation === "put" || !this.#isConditional(replica, "stream")) {
+      return replica.inOrder(key, async (landing) => await write(landing, await look));
+    }
+    return replica.inOrderOfStreams(key, async (waited) => {
+      await look;
+      const written = await write(passOn, waited ? await replica.look(key, tombstoneKey, signal) : await look);
+      await this.#removeIfDead(replica, versioned);
+      return written;
+    });
+  }
+
+  /** A stream takes its time, in which its key may have been deleted. */
+  async #removeIfDead(replica: Replica, versioned: Versioned): Promise<void> {
+    const tombstone = await replica.head(versioned.tombstoneKey, versioned.signal);
+    if (tombstone === undefined || versionOf(tombstone) <= versioned.version) return;
+    await removeOlder({ ...this.#place(replica, versioned, passOn), version: versionOf(tombstone) });
   }
 
   #deleteOn(replica: Replica, look: Promise<Look> | undefined, versioned: Versioned): Promise<void> {
     return replica.inOrder(versioned.key, async (landing) => {
       const known = await look;
       const place = this.#place(replica, versioned, landing);
-      await bury(place, versioned.tombstoneKey, known?.tombstone);
+      await bury(place, known?.tombstone);
       await removeOlder(place);
     });
   }
 
-  #place(replica: Replica, { key, version, signal }: Versioned, landing: Landing, operation: "put" | "write" = "put"): Place {
-    return {
-      replica,
-      key,
-      version,
-      signal,
-      landing,
-      conditional: this.#isConditional(replica, operation === "write" ? "stream" : undefined),
-    };
+  #place(replica: Replica, versioned: Versioned, landing: Landing, operation: "put" | "write" = "put"): Place {
+    const conditional = this.#isConditional(replica, operation === "write" ? "stream" : undefined);
+    return { ...versioned, replica, landing, conditional };
   }
 
   #isConditional({ isConditional, storage }: Replica, also?: "stream"): boolean {

@@ -318,6 +318,11 @@ test("a prefix under which everything has expired is not in a list with info", a
   await below.put("odd/a", text("not in an envelope"));
   await clock.advance(10);
   expect((await storage.list({ delimiter: "/", info: true })).prefixes).toEqual(["half/", "odd/"]);
+  expect((await storage.list({ delimiter: "/", info: true, startAfter: "half/b" })).prefixes).toEqual(["odd/"]);
+  await storage.put("half/c", bytesOf(1), { ttl: 10 });
+  await clock.advance(10);
+  expect((await storage.list({ delimiter: "/", info: true, startAfter: "half/b" })).prefixes).toEqual(["odd/"]);
+  expect((await storage.list({ delimiter: "/", info: true, startAfter: "half/a" })).prefixes).toEqual(["half/", "odd/"]);
   expect((await storage.list({ delimiter: "/" })).prefixes).toEqual(["dead/", "half/", "odd/"]);
 });
 

@@ -201,16 +201,16 @@ export class EnvelopeStorage extends EnvelopedValues {
     if (options?.info !== true || page.prefixes.length === 0) return page;
     const alive: boolean[] = [];
     await forEachConcurrently(page.prefixes, 4, async (prefix, index) => {
-      alive[index] = await this.#isAlive(prefix, options.signal);
+      alive[index] = await this.#isAlive({ prefix, startAfter: options.startAfter, signal: options.signal });
     });
     return { ...page, prefixes: page.prefixes.filter((_, index) => alive[index]) };
   }
 
-  /** Whether anything under a prefix has not expired. What cannot be read is there. */
-  async #isAlive(prefix: string, signal: AbortSignal | undefined): Promise<boolean> {
-    for await (const { key } of scan(this.below, { prefix, limit: 16, signal })) {
+  /** Whether anything there has not expired. What cannot be read is there. */
+  async #isAlive(where: ListOptions): Promise<boolean> {
+    for await (const { key } of scan(this.below, { ...where, limit: 16 })) {
       try {
-        if ((await this.seen(key, { signal }))?.expired === false) return true;
+        if ((await this.seen(key, where))?.expired === false) return true;
       } catch (error) {
         if (!StorageError.is(error, "corrupt") && !StorageError.is(error, "unsupported")) throw error;
         return true;

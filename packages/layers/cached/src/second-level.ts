@@ -107,7 +107,8 @@ export class SecondLevel<V> {
     } catch (error) {
       this.failures++;
       const message = "The store of the cache could not forget the old value, so nothing was written; its error is the cause.";
-      throw new StorageError("unavailable", message, { operation, storage: "cached", cause: error });
+      const key = "keys" in target && target.keys.length === 1 ? target.keys[0] : undefined;
+      throw new StorageError("unavailable", message, { operation, storage: "cached", key, cause: error });
     }
   }
 

@@ -14,6 +14,7 @@ export * from "./codecs/text.ts";
 export * from "./backend/base-byte-storage.ts";
 export * from "./backend/base-storage.ts";
 export * from "./backend/clear-by-list.ts";
+export * from "./backend/commits.ts";
 export * from "./backend/lifecycle.ts";
 export * from "./backend/partial.ts";
 export * from "./backend/turns.ts";

@@ -34,6 +34,7 @@ import {
   checkPutOptions,
   checkReadOptions,
   checkSource,
+  Commits,
   Lifecycle,
   rejecting,
   StorageError,
@@ -44,7 +45,7 @@ import {
 import { backUp } from "./backup.ts";
 import type { BackupProgress } from "./backup.ts";
 import { Bodies } from "./bodies.ts";
-import { Commits } from "./commits.ts";
+import type { Change, Outcome } from "./changes.ts";
 import type { ConnectionOptions, WritingConnection } from "./connection.ts";
 import { openReading, openWriting } from "./connection.ts";
 import { storageName, translate } from "./errors.ts";
@@ -53,6 +54,7 @@ import { checkHead } from "./head.ts";
 import { listPage } from "./listing.ts";
 import { definitions } from "./options.ts";
 import { Reader } from "./reader.ts";
+import type { RunGroup } from "./thread.ts";
 import { Thread } from "./thread.ts";
 import { Writer } from "./writer.ts";
 
@@ -105,7 +107,7 @@ export function sqliteStorage(options: SqliteOptions): ByteStorage {
 interface Opened {
   readonly connection: WritingConnection;
   readonly thread: Thread | undefined;
-  readonly commits: Commits;
+  readonly commits: Commits<Change, Outcome>;
   readonly reader: Reader;
   readonly writer: Writer;
 }
@@ -344,8 +346,15 @@ export class SqliteStorage extends BaseByteStorage {
     const connection = await this.#untilFree(() => openWriting(this.#connectionOptions()));
     const { thread: threaded, busyTimeout } = this.#options;
     const thread = threaded ? await this.#startThread(connection) : undefined;
-    const run = thread?.run ?? ((changes, now) => connection.transactions.run(changes, now));
-    const commits = new Commits({ run, turns: this.#turns, clock: this.#clock, busyTimeout });
+    const direct: RunGroup = (changes, now) => connection.transactions.run(changes, now);
+    const commits = new Commits<Change, Outcome>({
+      run: thread?.run ?? direct,
+      soon: (run) => process.nextTick(run),
+      turns: this.#turns,
+      clock: this.#clock,
+      isBusy,
+      busyTimeout,
+    });
     const reader = new Reader(connection.rows, this.#bodies, this.#turns, this.#clock);
     const writer = new Writer(connection.rows, commits, this.#turns, this.#clock);
     this.#opened = { connection, thread, commits, reader, writer };

@@ -1,8 +1,10 @@
 import { Worker } from "node:worker_threads";
-import type { Change } from "./changes.ts";
+import type { Committed } from "@stowage/core";
+import type { Change, Outcome } from "./changes.ts";
 import type { ConnectionOptions } from "./connection.ts";
-import type { RunGroup } from "./commits.ts";
-import type { Committed } from "./transactions.ts";
+
+/** Makes a group of changes, at once or on a thread. Throws or rejects where another connection holds the lock. */
+export type RunGroup = (changes: readonly Change[], now: number) => Committed<Outcome> | Promise<Committed<Outcome>>;
 
 /** What the thread is sent: a group of changes. */
 export interface Request {
@@ -11,12 +13,12 @@ export interface Request {
 }
 
 /** What it answers: the outcomes, or the error of the whole group. The first answer says that it has opened. */
-export type Answer = { readonly committed: Committed } | { readonly error: unknown; readonly errcode?: number | undefined };
+export type Answer = { readonly committed: Committed<Outcome> } | { readonly error: unknown; readonly errcode?: number | undefined };
 
 /** Commits on a thread of its own, so that the sync of the disk holds nobody up. One group is under way at a time. */
 export class Thread {
   readonly #worker: Worker;
-  #pending: { readonly resolve: (committed: Committed) => void; readonly reject: (error: unknown) => void } | undefined;
+  #pending: { readonly resolve: (committed: Committed<Outcome>) => void; readonly reject: (error: unknown) => void } | undefined;
   #dead: unknown;
 
   private constructor(worker: Worker) {
@@ -51,7 +53,7 @@ export class Thread {
   }
 
   /** Keeps the process alive for as long as an answer is owed. */
-  #wait(): Promise<Committed> {
+  #wait(): Promise<Committed<Outcome>> {
     this.#worker.ref();
     return new Promise((resolve, reject) => {
       this.#pending = { resolve, reject };

@@ -1,15 +1,9 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Committed } from "@stowage/core";
 import type { Change, Fault, Outcome } from "./changes.ts";
 import { faultOf, isUnsure } from "./faults.ts";
 import type { Names } from "./schema.ts";
 import { Writes } from "./writes.ts";
-
-/** What became of a group of changes. */
-export interface Committed {
-  readonly outcomes: readonly Outcome[];
-  /** There is more to sweep: commit again soon, if only an empty group. */
-  readonly more: boolean;
-}
 
 /** Makes groups of changes, each in one transaction, on one connection. */
 export class Transactions {
@@ -34,7 +28,7 @@ export class Transactions {
    *
    * @throws the error of SQLite when another connection holds the lock; nothing has changed then
    */
-  run(changes: readonly Change[], now: number): Committed {
+  run(changes: readonly Change[], now: number): Committed<Outcome> {
     this.#syncFor(changes);
     this.#begin.run();
     try {

@@ -1,9 +1,18 @@
-import type { ByteSource, Bytes, Clock, EntryInfo, Failure, Operation, PutOptions, Turns, WriteOptions } from "@stowage/core";
-import { checkBytes, checkKey, otherVersion, partial, readSource, untilAborted, withExpiry, wrongSize } from "@stowage/core";
+import type { ByteSource, Bytes, Clock, Commits, EntryInfo, Failure, Operation, PutOptions, Turns, WriteOptions } from "@stowage/core";
+import {
+  checkBytes,
+  checkKey,
+  mostBytesAtOnce,
+  mostChangesAtOnce,
+  otherVersion,
+  partial,
+  readSource,
+  untilAborted,
+  withExpiry,
+  wrongSize,
+} from "@stowage/core";
 import type { Change, Outcome, Put, Remove, Version } from "./changes.ts";
 import { done } from "./changes.ts";
-import type { Commits } from "./commits.ts";
-import { mostBytes, mostChanges } from "./commits.ts";
 import { errorOf, storageName, translate } from "./errors.ts";
 import { infoOf } from "./listing.ts";
 import type { Rows } from "./rows.ts";
@@ -20,12 +29,12 @@ interface Call {
 /** Turns writes into changes, and what became of those into answers. */
 export class Writer {
   readonly #rows: Rows;
-  readonly #commits: Commits;
+  readonly #commits: Commits<Change, Outcome>;
   readonly #turns: Turns;
   readonly #clock: Clock;
   readonly #etags = new Etags();
 
-  constructor(rows: Rows, commits: Commits, turns: Turns, clock: Clock) {
+  constructor(rows: Rows, commits: Commits<Change, Outcome>, turns: Turns, clock: Clock) {
     this.#rows = rows;
     this.#commits = commits;
     this.#turns = turns;
@@ -77,7 +86,7 @@ export class Writer {
       } catch (error) {
         fail(index, error);
       }
-      if (group.length === mostChanges || size > mostBytes) await send();
+      if (group.length === mostChangesAtOnce || size > mostBytesAtOnce) await send();
     }
     await send();
     if (failures.length > 0) throw partial("batch", storageName, failures, operations.length);

@@ -1,57 +1,67 @@
-import type { Clock, Turns } from "@stowage/core";
-import type { Change, Outcome } from "./changes.ts";
-import { isBusy } from "./faults.ts";
-import type { Committed } from "./transactions.ts";
+import type { Clock } from "../contract/clock.ts";
+import type { Turns } from "./turns.ts";
 
 /** Changes and bytes of one transaction, so that none takes long. */
-export const mostChanges = 1_000;
-export const mostBytes: number = 8 * 1024 * 1024;
+export const mostChangesAtOnce = 1_000;
+export const mostBytesAtOnce: number = 8 * 1024 * 1024;
 
 /** Milliseconds between two tries to get a lock that another connection holds: at first, and at most. */
 const firstWait = 1;
 const longestWait = 25;
 
-/** Makes a group of changes, at once or on a thread. Throws or rejects when another connection holds the lock. */
-export type RunGroup = (changes: readonly Change[], now: number) => Committed | Promise<Committed>;
+/** What became of a group of changes. */
+export interface Committed<O> {
+  /** One for each change. */
+  readonly outcomes: readonly O[];
+  /** There is something left to do beside changes, such as sweeping: commit again soon, if only an empty group. */
+  readonly more: boolean;
+}
 
 /** Changes that are answered together. */
-export interface Waiting {
-  readonly changes: readonly Change[];
+export interface SubmittedChanges<C, O> {
+  readonly changes: readonly C[];
   /** Bytes of their values. */
   readonly size: number;
   readonly signal: AbortSignal | undefined;
   /** Gets an outcome for each change. */
-  readonly settle: (outcomes: readonly Outcome[]) => void;
+  readonly settle: (outcomes: readonly O[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
-export interface CommitOptions {
-  readonly run: RunGroup;
+export interface CommitOptions<C, O> {
+  /** Makes a group of changes in one transaction, at once or elsewhere. Rejects where none of them was made. */
+  readonly run: (changes: readonly C[], now: number) => Committed<O> | Promise<Committed<O>>;
+  /** Runs something when all that is ready to run has run: `process.nextTick`, where there is one. */
+  readonly soon: (run: () => void) => void;
   readonly turns: Turns;
   readonly clock: Clock;
-  /** Milliseconds after which a lock that another connection holds is an error. */
-  readonly busyTimeout: number;
+  /** Whether an error says that somebody else holds the lock, so that the group is tried again. @default none does */
+  readonly isBusy?: ((error: unknown) => boolean) | undefined;
+  /** Milliseconds after which a lock that somebody else holds is an error. @default 10_000 */
+  readonly busyTimeout?: number | undefined;
 }
 
 /**
- * Groups writes: all changes that come in while one turn of the event loop runs go into one transaction, so that they share
- * its cost, the sync of the disk above all. A change is answered when its transaction is committed.
+ * Groups the writes of a backend with transactions: all changes that come in while one turn of the event loop runs go into
+ * one transaction, so that they share its cost, the sync of the disk above all. Groups follow one another; a change is
+ * answered when its transaction is committed.
  */
-export class Commits {
-  readonly #options: CommitOptions;
-  #waiting: Waiting[] = [];
+export class Commits<C, O> {
+  readonly #options: CommitOptions<C, O>;
+  #waiting: SubmittedChanges<C, O>[] = [];
   #committing = false;
   #stopped = false;
+  /** Transactions, and changes, that were committed. */
   transactions = 0;
   changes = 0;
 
-  constructor(options: CommitOptions) {
+  constructor(options: CommitOptions<C, O>) {
     this.#options = options;
   }
 
   /** Sends changes; those with a signal that is aborted before they were sent are not made. */
-  submit(waiting: Waiting): void {
-    this.#waiting.push(waiting);
+  submit(submitted: SubmittedChanges<C, O>): void {
+    this.#waiting.push(submitted);
     this.#start();
   }
 
@@ -62,6 +72,7 @@ export class Commits {
     );
   }
 
+  /** Nothing but changes is done from now on. */
   stop(): void {
     this.#stopped = true;
   }
@@ -69,8 +80,8 @@ export class Commits {
   #start(): void {
     if (this.#committing) return;
     this.#committing = true;
-    // After all that is ready to run has run: everything that wants to write in this turn has said so by then.
-    process.nextTick(() => void this.#commitAll());
+    // Everything that wants to write in this turn has said so by then.
+    this.#options.soon(() => void this.#commitAll());
   }
 
   async #commitAll(): Promise<void> {
@@ -87,14 +98,14 @@ export class Commits {
     this.#committing = false;
   }
 
-  #takeGroup(): readonly Waiting[] {
+  #takeGroup(): readonly SubmittedChanges<C, O>[] {
     let size = 0;
     let count = 0;
     let changes = 0;
-    for (const waiting of this.#waiting) {
-      if (count > 0 && (changes + waiting.changes.length > mostChanges || size + waiting.size > mostBytes)) break;
-      size += waiting.size;
-      changes += waiting.changes.length;
+    for (const submitted of this.#waiting) {
+      if (count > 0 && (changes + submitted.changes.length > mostChangesAtOnce || size + submitted.size > mostBytesAtOnce)) break;
+      size += submitted.size;
+      changes += submitted.changes.length;
       count++;
     }
     const group = count === this.#waiting.length ? this.#waiting : this.#waiting.slice(0, count);
@@ -103,7 +114,7 @@ export class Commits {
   }
 
   /** Answers whether there is more to sweep. */
-  #commit(group: readonly Waiting[], now: number): boolean | Promise<boolean> {
+  #commit(group: readonly SubmittedChanges<C, O>[], now: number): boolean | Promise<boolean> {
     const live = withoutAborted(group);
     if (live.length === 0 && group.length > 0) return false;
     try {
@@ -118,7 +129,7 @@ export class Commits {
     }
   }
 
-  #answer(group: readonly Waiting[], { outcomes, more }: Committed): boolean {
+  #answer(group: readonly SubmittedChanges<C, O>[], { outcomes, more }: Committed<O>): boolean {
     this.transactions++;
     this.changes += outcomes.length;
     let start = 0;
@@ -129,15 +140,15 @@ export class Commits {
     return more;
   }
 
-  #failed(group: readonly Waiting[], error: unknown, began: number): boolean | Promise<boolean> {
-    if (isBusy(error)) return this.#commitLater(group, error, began);
+  #failed(group: readonly SubmittedChanges<C, O>[], error: unknown, began: number): boolean | Promise<boolean> {
+    if (this.#options.isBusy?.(error) === true) return this.#commitLater(group, error, began);
     for (const { reject } of group) reject(error);
     return false;
   }
 
   /** Tries again until the lock is free, without holding up the thread: timers and signals live on. */
-  async #commitLater(group: readonly Waiting[], error: unknown, began: number): Promise<boolean> {
-    const { run, clock, busyTimeout } = this.#options;
+  async #commitLater(group: readonly SubmittedChanges<C, O>[], error: unknown, began: number): Promise<boolean> {
+    const { run, clock, busyTimeout = 10_000 } = this.#options;
     let live = group;
     let busy = error;
     for (let wait = firstWait; clock.now() - began < busyTimeout; wait = Math.min(wait * 2, longestWait)) {
@@ -147,7 +158,7 @@ export class Commits {
       try {
         return this.#answer(live, await run(changesOf(live), clock.now()));
       } catch (next) {
-        if (!isBusy(next)) return this.#failed(live, next, began);
+        if (this.#options.isBusy?.(next) !== true) return this.#failed(live, next, began);
         busy = next;
       }
     }
@@ -156,12 +167,12 @@ export class Commits {
   }
 }
 
-function changesOf(group: readonly Waiting[]): readonly Change[] {
+function changesOf<C, O>(group: readonly SubmittedChanges<C, O>[]): readonly C[] {
   return group.length === 1 ? group[0]!.changes : group.flatMap(({ changes }) => changes);
 }
 
 /** Tells those who gave up so, and answers the rest. */
-function withoutAborted(group: readonly Waiting[]): readonly Waiting[] {
+function withoutAborted<C, O>(group: readonly SubmittedChanges<C, O>[]): readonly SubmittedChanges<C, O>[] {
   if (!group.some(({ signal }) => signal?.aborted)) return group;
   return group.filter(({ signal, reject }) => {
     if (signal?.aborted !== true) return true;

@@ -7,6 +7,8 @@ import { expect, test } from "vitest";
 import type { Change } from "./index.ts";
 import { events, watch } from "./index.ts";
 
+const runs = process.env["STOWAGE_EFFORT"] === "full" ? 3_000 : 150;
+
 /** What is under each key, as somebody knows who only follows the changes, and looks himself where they tell him to. */
 class Mirror {
   readonly etags = new Map<string, string | undefined>();
@@ -91,7 +93,7 @@ test("whoever follows the changes of a storage that fails, at any pace, ends wit
       expect(mirror.etags).toEqual(stored);
       for (const type of mirror.types) types.add(type);
     }),
-    { numRuns: 150 },
+    { numRuns: runs },
   );
   expect([...types].toSorted()).toEqual(["clear", "delete", "overflow", "put", "unsure"]);
 });

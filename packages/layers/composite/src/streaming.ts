@@ -1,5 +1,6 @@
 import type { Bytes, ByteSource, EntryInfo } from "@stowage/core";
-import { cancelSource, Deadline, openSource, StorageError, stopSource } from "@stowage/core";
+import { cancelSource, Deadline, openSource, StorageError, stopSource, untilAborted } from "@stowage/core";
+import { GivenUp } from "./outcomes.ts";
 import type { Replica } from "./replica.ts";
 
 type Chunks = ReturnType<typeof openSource>;
@@ -66,8 +67,10 @@ class PacedShare extends Deadline implements AsyncIterableIterator<Bytes, undefi
 
   async next(): Promise<IteratorResult<Bytes, undefined>> {
     this.leave();
-    const step = await this.#share.read();
-    if (!this.#over) this.#replica.restart(this);
+    const step = this.#over ? undefined : await this.#share.read();
+    // A share that was taken away has ended too soon, and a replica that has not noticed must not take it for the whole.
+    if (this.#over || step === undefined) throw new GivenUp("write");
+    this.#replica.restart(this);
     return step.done ? { done: true, value: undefined } : { done: false, value: step.value };
   }
 
@@ -110,7 +113,7 @@ export async function sendShare(
   const paced = new PacedShare(replica, share, () => expired());
   const own = signal === undefined ? paced.stopped : AbortSignal.any([signal, paced.stopped]);
   try {
-    return await Promise.race([send(paced, own), expiry]);
+    return await Promise.race([untilAborted(send(paced, own), signal), expiry]);
   } finally {
     paced.letGo();
   }

@@ -1,0 +1,61 @@
+import type { ByteStorage, Bytes, Call, Capabilities, Clock, Next } from "@stowage/core";
+import { AroundStorage, StorageError } from "@stowage/core";
+import type { Random } from "./random.ts";
+
+/** `away`: refuses at once. `cut off`: no call gets there or comes back. `shaky`: slow, late, and answers get lost. */
+export type Condition = "well" | "away" | "cut off" | "shaky";
+
+/**
+ * A replica at the end of a bad line. A call that is given up by its sender may still arrive, and take effect long after
+ * everybody has forgotten it: signals do not travel.
+ */
+export class Place extends AroundStorage<Bytes> {
+  readonly name = "place";
+  condition: Condition = "well";
+  readonly #random: Random;
+  readonly #line: Clock;
+  readonly #without: readonly string[];
+
+  /** @param without abilities that it hides */
+  constructor(inner: ByteStorage, line: Clock, random: Random, without: readonly string[] = []) {
+    super(inner);
+    this.#line = line;
+    this.#random = random;
+    this.#without = without;
+  }
+
+  override get capabilities(): Capabilities {
+    const { capabilities } = this.below;
+    return { ...capabilities, conditions: capabilities.conditions.filter((each) => !this.#without.includes(each)) };
+  }
+
+  protected override async around<T>(call: Call, next: Next<T>): Promise<T> {
+    const fate = this.#random.next();
+    const delay = this.#random.below(longestDelay);
+    if (this.condition === "away") throw failure(call, "none");
+    if (this.condition === "cut off") return await this.#forever(call);
+    const arrive = (): Promise<T> => next(new AbortController().signal);
+    if (this.condition === "well") return await arrive();
+    if (fate < 0.15) throw failure(call, "none");
+    if (fate < 0.45) await this.#line.sleep(delay);
+    const answer = await arrive();
+    if (fate >= 0.3 && fate < 0.6) await this.#line.sleep(delay);
+    if (fate >= 0.6 && fate < 0.7) throw failure(call, "unknown");
+    if (fate >= 0.7 && fate < 0.8) return await this.#forever(call);
+    return answer;
+  }
+
+  #forever(call: Call): Promise<never> {
+    return new Promise((_, reject) => {
+      const { signal } = call.options ?? {};
+      signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    });
+  }
+}
+
+/** Longer than any replica is waited for, so that calls arrive after they were given up. */
+const longestDelay = 400;
+
+function failure({ operation, key }: Call, outcome: "none" | "unknown"): StorageError {
+  return new StorageError("unavailable", "The line broke.", { operation, key, outcome, storage: "place" });
+}

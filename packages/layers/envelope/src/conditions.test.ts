@@ -1,8 +1,12 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Bytes, ByteSource, ByteStorage, EntryInfo } from "@stowage/core";
-import { StorageError } from "@stowage/core";
+import { stack, StorageError } from "@stowage/core";
+import { fileStorage } from "@stowage/file";
 import { memoryStorage } from "@stowage/memory";
 import { VirtualClock } from "@stowage/testing";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { envelope } from "./envelope.ts";
 import { Below, bytesOf, chunksOf, codeOf, text } from "./testing/samples.ts";
 
@@ -53,6 +57,23 @@ for (const [name, create] of Object.entries(creators)) {
     expect(await storage.get("a")).toEqual(text("created"));
   });
 }
+
+test("of 16 who create over an expired entry in one folder, through two storages, one wins", async () => {
+  const clock = new VirtualClock();
+  const directory = await mkdtemp(join(tmpdir(), "stowage-envelope-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const storages = [0, 1].map(() => stack(fileStorage({ directory, durability: "process" }), envelope({ clock })));
+  for (let round = 0; round < 5; round++) {
+    await storages[0]!.put("a", text("expired"), { ttl: 1 });
+    await clock.advance(1);
+    const codes = await Promise.all(
+      Array.from({ length: 16 }, (_, index) => codeOf(storages[index % 2]!.put("a", text(`writer ${index}`), { ifNoneMatch: "*" }))),
+    );
+    expect(codes.filter((code) => code === undefined)).toHaveLength(1);
+    expect(await storages[1]!.get("a")).toEqual(text(`writer ${codes.indexOf(undefined)}`));
+  }
+  for (const storage of storages) await storage.close();
+});
 
 test("a common create is one call below", async () => {
   const { below, storage } = setUp();

@@ -188,6 +188,24 @@ test("getEntries asks once for what is missing, and each of its keys is one load
   expect(below.calls).toEqual(["getEntries"]);
 });
 
+test.each([0, 1_000])(
+  "getEntries asks once also for what has become old, with staleWhileRevalidate of %i",
+  async (staleWhileRevalidate) => {
+    const { clock, below, storage } = setUp({ ttl: 1_000, staleWhileRevalidate });
+    const keys = ["a", "b", "c"];
+    for (const key of keys) await storage.put(key, "old");
+    for (const key of keys) await below.put(key, "new");
+    await clock.advance(1_000);
+    below.calls.length = 0;
+    const values = async (): Promise<unknown[]> => (await storage.getEntries(keys)).map((entry) => entry?.value);
+    const [old, fresh] = [keys.map(() => "old"), keys.map(() => "new")];
+    expect(await values()).toEqual(staleWhileRevalidate === 0 ? fresh : old);
+    await clock.advance(0);
+    expect(await values()).toEqual(fresh);
+    expect(below.calls).toEqual(["getEntries"]);
+  },
+);
+
 test("warm loads what is not there yet", async () => {
   const { below, storage, cache } = setUp();
   for (const key of ["a", "b", "c"]) await below.put(key, key);

@@ -123,10 +123,11 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
     return this.#find(key, options).then((entry) => this.#memory.entryOf(entry));
   }
 
-  /** Asks below once for all that is neither cached nor being loaded. */
+  /** Asks below once for all that is neither fresh nor being loaded. */
   override async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
     if (this.#mustRefuse(options)) return await this.#refuse("getEntries", options);
-    const missing = new Set(keys.filter((key) => !this.#slots.has(key) && !this.#loads.has(key) && !this.#writes.isWriting(key)));
+    this.#bus?.join();
+    const missing = new Set(keys.filter((key) => !this.#hasFresh(key) && !this.#loads.has(key) && !this.#writes.isWriting(key)));
     if (missing.size > 1) this.#loads.loadAll([...missing]);
     const found = await Promise.all(keys.map((key) => this.#find(key, options)));
     return found.map((entry) => this.#memory.entryOf(entry));
@@ -254,11 +255,16 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
 
   override details(): Details {
     const { sizeOf: _sizeOf, clock: _clock, store, bus, storeTimeout, ...plain } = this.#settings;
-    const options = { ...plain, ...(store !== undefined && { store: store.name, storeTimeout }), ...(bus !== undefined && { bus: true }) };
+    const options = { ...plain, ...(store !== undefined && { storeTimeout }), ...(bus !== undefined && { bus: true }) };
     return {
       options: Object.fromEntries(Object.entries(options).filter(([, value]) => value !== Number.POSITIVE_INFINITY)),
       stats: { ...this.stats() },
     };
+  }
+
+  #hasFresh(key: string): boolean {
+    const slot = this.#slots.find(key);
+    return slot !== undefined && this.#memory.isFresh(slot);
   }
 
   #find(key: string, options: CallOptions | undefined): Promise<Entry<V> | undefined> {

@@ -40,6 +40,7 @@ export class SecondLevel<V> {
   readonly #fills = new Map<string, Promise<void>>();
   readonly #removals = new Set<Promise<void>>();
   #clearUpFrom = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
   /** Loads that it answered. */
   hits = 0;
   /** Calls of the store that failed. */
@@ -80,7 +81,7 @@ export class SecondLevel<V> {
   /** Puts what was loaded there, unless something else is going on with its key. */
   fill(entry: Entry<V>, fill: Found<V>["fill"], loadedAt: number): void {
     const { key, value } = entry;
-    if (fill === undefined || this.#fills.size >= mostFills || this.#fills.has(key) || this.#distrust.has(key)) return;
+    if (fill === undefined || this.#isClosed || this.#fills.size >= mostFills || this.#fills.has(key) || this.#distrust.has(key)) return;
     const expiresAt = Math.min(loadedAt + this.#options.ttl, entry.expiresAt ?? Number.POSITIVE_INFINITY);
     if (expiresAt <= this.#options.clock.now()) return;
     const metadata = labelFor(entry, loadedAt);
@@ -132,8 +133,9 @@ export class SecondLevel<V> {
     );
   }
 
-  /** Waits for what is under way, and tries once more to remove what is distrusted: nobody will know of it later. */
+  /** Puts nothing there any more, waits for what is under way, and tries once more to remove what is distrusted: nobody will know of it later. */
   async drain(): Promise<void> {
+    this.#isClosed = true;
     const settled = async (): Promise<void> => {
       while (this.#fills.size + this.#removals.size > 0) await Promise.all([...this.#fills.values(), ...this.#removals]);
     };

@@ -52,10 +52,6 @@ export class Slots<V> {
     return this.#slots.size;
   }
 
-  has(key: string): boolean {
-    return this.#slots.has(key);
-  }
-
   /** Does not count as a use. */
   find(key: string): Slot<V> | undefined {
     return this.#slots.get(key);

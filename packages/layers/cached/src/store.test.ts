@@ -410,8 +410,8 @@ test("the store is seen: as the second of what the cache stands on, by explain a
   const { storage, below, store } = setUp();
   expect(storage.inner).toEqual([below, store]);
   expect(explain(storage)).toContain("store");
-  expect(findLayer(storage, GatedStorage)).toBe(below);
-  expect(storage.details().options).toMatchObject({ store: "store", storeTimeout: 1_000 });
+  expect(findLayer(storage, GatedStorage)).toBe(below); // of two, the one that the cache stands on
+  expect(storage.details().options).toMatchObject({ storeTimeout: 1_000 });
 });
 
 test("a store in a folder, with an envelope and a codec of its own, is there again after a restart", async () => {

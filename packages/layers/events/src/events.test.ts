@@ -104,6 +104,21 @@ test("a batch is told by each key, and what failed of it as an error", async () 
   expect(told).toMatchObject([{ type: "error", operation: "batch", key: "c", error }]);
 });
 
+test("a put that expires before it is stored is told as the delete that it is", async () => {
+  const { clock, storage, told } = watched();
+  const past = clock.now() - 1;
+  await storage.put("a", bytes(1), { expiresAt: past });
+  await storage.batch([{ type: "put", key: "b", value: bytes(1), options: { expiresAt: past } }]);
+  await storage.write("c", new Blob(["x"]), { expiresAt: past });
+  await storage.put("d", bytes(1), { ttl: 5 });
+  expect(told.map((event) => [event.type, "key" in event && event.key])).toEqual([
+    ["delete", "a"],
+    ["delete", "b"],
+    ["delete", "c"],
+    ["put", "d"],
+  ]);
+});
+
 test("a failure is told with its key, as the same object that the caller gets", async () => {
   const { mock, storage, told } = watched();
   const error = failing();

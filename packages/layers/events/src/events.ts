@@ -65,7 +65,7 @@ export class EventsStorage<V> extends ForwardingStorage<V> {
   constructor(inner: Storage<V>, options: EventsOptions) {
     super(inner, options.clock);
     this.#options = options;
-    this.#hub = new Hub(inner, options);
+    this.#hub = new Hub(inner, options, this.clock);
     const below = { close: (): Promise<void> => inner.close().finally(() => this.#hub.close()) };
     this.#lifecycle = layerLifecycle(this, below, options.clock ?? systemClock);
     this.#gate = new Gate(options.before, this.#lifecycle);
@@ -144,7 +144,7 @@ export class EventsStorage<V> extends ForwardingStorage<V> {
         this.#call("put", [key]),
         settled,
         () => this.below.put(key, value, settled),
-        (info, call) => call.put(key, info?.size ?? sizeOf(value), info),
+        (info, call) => call.put(key, info?.size ?? sizeOf(value), info, settled),
       );
     });
   }
@@ -221,7 +221,7 @@ export class EventsStorage<V> extends ForwardingStorage<V> {
         return this.belowBytes.write(key, source, settled);
       };
       const written = this.#observe(this.#call("write", [key]), settled, send, (info, call) =>
-        call.put(key, info?.size ?? settled?.size, info),
+        call.put(key, info?.size ?? settled?.size, info, settled),
       );
       // The source is let go by whoever is below once it was sent there, else here.
       written.catch((error: unknown) => void (sent || cancelSource(source, error)));

@@ -1,5 +1,5 @@
 import type { AnyStorage, Clock } from "@stowage/core";
-import { systemClock } from "@stowage/core";
+import { isExpired, systemClock } from "@stowage/core";
 import { Alerts } from "./alerts/alerts.ts";
 import type { After } from "./calls.ts";
 import { listenToEvictions } from "./evictions.ts";
@@ -19,12 +19,15 @@ export class Hub {
   /** Somebody wants to know of calls that write. */
   heedsWrites = false;
   readonly #clock: Clock;
+  readonly #expiryClock: Clock;
   readonly #below: AnyStorage;
   readonly #before: unknown;
   #stopEvictions: (() => void) | undefined;
 
-  constructor(below: AnyStorage, options: EventsOptions) {
+  /** @param expiryClock the one by which entries expire */
+  constructor(below: AnyStorage, options: EventsOptions, expiryClock: Clock) {
     this.#below = below;
+    this.#expiryClock = expiryClock;
     this.#clock = options.clock ?? systemClock;
     this.subject = options.subject ?? below.name;
     this.#before = options.before;
@@ -53,6 +56,11 @@ export class Hub {
   /** Milliseconds to measure durations by: finer than the time of day, and never set back. */
   time(): number {
     return this.#clock === systemClock ? performance.now() : this.#clock.now();
+  }
+
+  /** Whether nothing is there after a put with these options, because it expired before it was stored. */
+  isDelete(options: { readonly expiresAt?: number | undefined } | undefined): boolean {
+    return isExpired(options?.expiresAt, this.#expiryClock);
   }
 
   /** Ends what was begun for listeners, watchers and alerts. */

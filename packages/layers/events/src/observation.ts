@@ -1,4 +1,4 @@
-import type { EntryInfo, Operation } from "@stowage/core";
+import type { EntryInfo, Operation, PutOptions } from "@stowage/core";
 import { StorageError } from "@stowage/core";
 import type { ObservedCall } from "./calls.ts";
 import type { MadeChange } from "./changes.ts";
@@ -72,8 +72,10 @@ export class Observation {
     this.#hub.listeners.tell("get", { type: "get", subject, at, operation, duration: this.#duration, key, hit, bytes });
   }
 
-  put(key: string, bytes: number | undefined, info: EntryInfo | undefined): void {
+  /** A put that has expired already is a delete. */
+  put(key: string, bytes: number | undefined, info: EntryInfo | undefined, options: Omit<PutOptions, "signal"> | undefined): void {
     this.#bytes += bytes ?? 0;
+    if (this.#hub.isDelete(options)) return this.deleted(key);
     this.#change({ type: "put", key, info });
     if (!this.#hub.listeners.has("put")) return;
     const { subject, operation } = this.call;
@@ -99,7 +101,7 @@ export class Observation {
 
   /** One operation of a batch took effect. */
   did(operation: Operation<unknown>): void {
-    if (operation.type === "put") this.put(operation.key, sizeOf(operation.value), undefined);
+    if (operation.type === "put") this.put(operation.key, sizeOf(operation.value), undefined, operation.options);
     else this.deleted(operation.key);
   }
 
@@ -138,7 +140,7 @@ export class Observation {
     const duration = this.#duration;
     const hits = this.#hits;
     const misses = this.#misses;
-    const failed = failure !== undefined && isFault(failure.error, this.signal);
+    const failed = failure !== undefined && this.#sent && isFault(failure.error, this.signal);
     alerts?.add(this.call.operation, { latency: this.#latency ?? duration, failed, hits, misses });
     if (after !== undefined) listeners.guard(after, this.call, { duration, hits, misses, bytes: this.#bytes, ...failure });
   }

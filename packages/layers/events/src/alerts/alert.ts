@@ -9,7 +9,7 @@ export const alertMetrics = ["operationsPerSecond", "latency", "errorRate", "hit
 export interface Alert {
   /**
    * `operationsPerSecond`; `latency`, a percentile in milliseconds; `errorRate`, failed calls among all, from 0 to 1, where
-   * those that the caller aborted or got wrong, and conditions that did not hold, are no errors; `hitRatio`, values that
+   * those that the caller aborted or got wrong, that `before` refused, and whose condition did not hold, are no errors; `hitRatio`, values that
    * were there among those that were asked for, from 0 to 1.
    */
   readonly metric: AlertMetric;

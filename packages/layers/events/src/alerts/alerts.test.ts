@@ -109,6 +109,18 @@ test("what the caller aborted or got wrong, and conditions that did not hold, ar
   expect(told).toMatchObject([{ state: "raised" }]);
 });
 
+test("what before refused says nothing of the storage, so it is no error of the rate", async () => {
+  const clock = new VirtualClock();
+  const told: AlertEvent[] = [];
+  const before = (): never => {
+    throw new Error("not today");
+  };
+  const alerts: Alert[] = [{ metric: "errorRate", above: 0, window: 1_000 }];
+  const storage = stack(mockStorage({ clock }), events({ clock, before, alerts, onAlert: (event) => void told.push(event) }));
+  await load(clock, 3, () => storage.get("key"));
+  expect(told).toEqual([]);
+});
+
 test("without calls there is no latency, error rate or hit ratio, so these alerts are cleared", async () => {
   const { clock, mock, storage, told } = alerting(
     { metric: "latency", above: 0.001, window: 1_000 },

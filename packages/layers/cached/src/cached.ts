@@ -223,6 +223,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
    * @throws StorageError `unavailable`: the store could not forget; this cache does not ask it until it could
    */
   invalidate(target: string | { readonly prefix: string }): Promise<void> {
+    if (!this.#lifecycle.ready) return this.#refuse("invalidate", undefined);
     return this.#changes.invalidate(typeof target === "string" ? { keys: [target] } : { prefix: target.prefix });
   }
 

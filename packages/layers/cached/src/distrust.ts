@@ -47,7 +47,6 @@ export class Distrust {
     const removal = {};
     const [suspicions, names] = "keys" in target ? [this.#keys, target.keys] : [this.#prefixes, [target.prefix]];
     for (const name of names) this.#suspect(suspicions, name).removal = removal;
-    this.#bound();
     return (removed) => {
       for (const name of names) {
         const suspicion = suspicions.get(name);
@@ -55,6 +54,7 @@ export class Distrust {
         suspicion.removal = undefined;
         if (removed && suspicion.arrivesUntil <= begun) suspicions.delete(name);
       }
+      this.#bound();
     };
   }
 

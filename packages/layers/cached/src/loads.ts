@@ -1,7 +1,7 @@
 import type { Clock, Deadlines, Entry, Storage } from "@stowage/core";
 import { rejecting } from "@stowage/core";
 import { Load } from "./load.ts";
-import type { Found, SecondLevel } from "./second-level.ts";
+import type { Fill, Found, SecondLevel } from "./second-level.ts";
 import type { Writes } from "./writes.ts";
 
 export interface LoadsOptions<V> {
@@ -108,14 +108,14 @@ export class Loads<V> {
   }
 
   /** Ends a load with what the store has; false where it has nothing. */
-  #takeFound(load: Load<V>, { entry, loadedAt }: Found<V>, epoch: number): boolean {
-    if (entry === undefined) return false;
-    this.#succeed(load, entry, epoch, loadedAt, undefined);
+  #takeFound(load: Load<V>, { stored }: Found<V>, epoch: number): boolean {
+    if (stored === undefined) return false;
+    this.#succeed(load, stored.entry, epoch, stored.loadedAt, undefined);
     return true;
   }
 
   /** Keeps an answer in both levels, unless the load was dropped or something was written since it began. */
-  #succeed(load: Load<V>, entry: Entry<V> | undefined, epoch: number, loadedAt: number, fill: Found<V>["fill"]): void {
+  #succeed(load: Load<V>, entry: Entry<V> | undefined, epoch: number, loadedAt: number, fill: Fill | undefined): void {
     const { store, writes, keep } = this.#options;
     if (this.#leave(load) && epoch === writes.epoch && !writes.isUnsettled(load.key)) {
       try {

@@ -35,7 +35,7 @@ export interface CachedOptions<V = unknown> {
    * they are missing. It belongs to the cache, which closes it; wrap it in `borrowed()` where it does not. @default none
    */
   readonly store?: Storage<V> | undefined;
-  /** Milliseconds after which a call of the store is given up. @default 1_000 */
+  /** Milliseconds after which a call of the store is given up; a clear has `loadTimeout`. @default 1_000 */
   readonly storeTimeout?: number | undefined;
   /** Tells other caches over the same data what changes here, and the other way round. Needs a `ttl`. @default none */
   readonly bus?: Bus | undefined;

@@ -2,19 +2,21 @@ import type { Clock, Entry, PutOptions, Storage } from "@stowage/core";
 import { forEachConcurrently, limited, rejecting, StorageError } from "@stowage/core";
 import type { Target } from "./bus.ts";
 import { Distrust } from "./distrust.ts";
+import type { StoredEntry } from "./stored-entry.ts";
 import { labelFor, readStored } from "./stored-entry.ts";
 
 /** Fills that may run at once; what is loaded beyond them is kept in memory alone. */
 const mostFills = 1_000;
 
+/** How to put there what is below, so that nobody's newer entry is overwritten where the store can tell. */
+export type Fill = Pick<PutOptions, "ifMatch" | "ifNoneMatch">;
+
 /** What the second level says of a key. */
 export interface Found<V> {
-  /** `undefined` where the storage below is to be asked. */
-  readonly entry: Entry<V> | undefined;
-  /** When the storage below gave that entry, in milliseconds since the epoch. */
-  readonly loadedAt: number;
-  /** How to put there what is below; `undefined` where that is not to be tried. */
-  readonly fill: Pick<PutOptions, "ifMatch" | "ifNoneMatch"> | undefined;
+  /** Absent where the storage below is to be asked. */
+  readonly stored?: StoredEntry<V>;
+  /** Absent where a fill is not to be tried. */
+  readonly fill?: Fill;
 }
 
 export interface SecondLevelOptions {
@@ -34,11 +36,13 @@ export interface SecondLevelOptions {
  */
 export class SecondLevel<V> {
   readonly #store: Storage<V>;
+  /** The same with more patience: to clear takes as long as there are entries. */
+  readonly #clearing: Storage<V>;
   readonly #options: SecondLevelOptions;
   readonly #distrust: Distrust;
   /** By key; each settles without a rejection. */
   readonly #fills = new Map<string, Promise<void>>();
-  readonly #removals = new Set<Promise<void>>();
+  readonly #removals = new Set<Promise<boolean>>();
   #clearUpFrom = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   /** Loads that it answered. */
@@ -47,9 +51,11 @@ export class SecondLevel<V> {
   failures = 0;
 
   constructor(store: Storage<V>, options: SecondLevelOptions) {
-    this.#store = limited({ timeout: options.storeTimeout, clock: options.timer })<Storage<V>>(store);
+    const { storeTimeout, loadTimeout, timer: clock } = options;
+    this.#store = limited({ timeout: storeTimeout, clock })<Storage<V>>(store);
+    this.#clearing = limited({ timeout: loadTimeout, clock })<Storage<V>>(store);
     this.#options = options;
-    this.#distrust = new Distrust(options.loadTimeout, options.timer);
+    this.#distrust = new Distrust(loadTimeout, clock);
   }
 
   /** Never rejects. */
@@ -79,7 +85,7 @@ export class SecondLevel<V> {
   }
 
   /** Puts what was loaded there, unless something else is going on with its key. */
-  fill(entry: Entry<V>, fill: Found<V>["fill"], loadedAt: number): void {
+  fill(entry: Entry<V>, fill: Fill | undefined, loadedAt: number): void {
     const { key, value } = entry;
     if (fill === undefined || this.#isClosed || this.#fills.size >= mostFills || this.#fills.has(key) || this.#distrust.has(key)) return;
     const expiresAt = Math.min(loadedAt + this.#options.ttl, entry.expiresAt ?? Number.POSITIVE_INFINITY);
@@ -114,23 +120,24 @@ export class SecondLevel<V> {
   }
 
   /** Distrusts these keys at once and until they are removed. Says whether that worked, and never rejects. */
-  async forget(target: Target): Promise<boolean> {
-    const ended = this.#distrust.removing(target);
-    const forgetting = this.#filled(target).then(() => this.#remove(target));
-    const settled: Promise<void> = forgetting
+  forget(target: Target): Promise<boolean> {
+    const end = this.#distrust.removing(target);
+    const removal: Promise<boolean> = this.#filled(target)
+      .then(() => this.#remove(target))
       .then(
-        () => ended(true),
+        () => true,
         () => {
           this.failures++;
-          ended(false);
+          return false;
         },
       )
-      .finally(() => this.#removals.delete(settled));
-    this.#removals.add(settled);
-    return await forgetting.then(
-      () => true,
-      () => false,
-    );
+      .then((removed) => {
+        end(removed);
+        this.#removals.delete(removal);
+        return removed;
+      });
+    this.#removals.add(removal);
+    return removal;
   }
 
   /** Puts nothing there any more, waits for what is under way, and tries once more to remove what is distrusted: nobody will know of it later. */
@@ -156,11 +163,11 @@ export class SecondLevel<V> {
       const loadedAt = Math.min(read.loadedAt, now); // that of a process whose clock is ahead
       if (now < Math.min(loadedAt + ttl, entry.expiresAt ?? Number.POSITIVE_INFINITY)) {
         this.hits++;
-        return { entry, loadedAt, fill: undefined };
+        return { stored: { entry, loadedAt } };
       }
     }
     const { etag } = stored;
-    return etag !== undefined && conditions.includes("replace") ? { ...replaceable, fill: { ifMatch: etag } } : replaceable;
+    return etag !== undefined && conditions.includes("replace") ? { fill: { ifMatch: etag } } : replaceable;
   }
 
   /** What cannot be read for good may be replaced; a store that is down is left alone. */
@@ -195,7 +202,7 @@ export class SecondLevel<V> {
   }
 
   async #remove(target: Target): Promise<void> {
-    if (!("keys" in target)) return await this.#store.clear({ prefix: target.prefix });
+    if (!("keys" in target)) return await this.#clearing.clear({ prefix: target.prefix });
     const { keys } = target;
     if (keys.length > 1) {
       const removed = await this.#store.batch(keys.map((key) => ({ type: "delete", key }))).then(
@@ -216,9 +223,9 @@ export class SecondLevel<V> {
   }
 }
 
-const nothing = { entry: undefined, loadedAt: 0, fill: undefined } as const;
-const missing = { entry: undefined, loadedAt: 0, fill: { ifNoneMatch: "*" } } as const;
-const replaceable = { entry: undefined, loadedAt: 0, fill: {} } as const;
+const nothing = {} as const;
+const missing = { fill: { ifNoneMatch: "*" } } as const;
+const replaceable = { fill: {} } as const;
 
 /** Somebody else was first, or the store cannot hold such a key: nothing is wrong. */
 function isHarmless(error: unknown): boolean {

@@ -62,6 +62,7 @@ export class Interleaving {
   readonly #log: string[] = [];
   #listener: ((message: Invalidation) => void) | undefined;
   #quiet = false;
+  #processes = 0;
   #lastValue = 0;
 
   constructor(options: InterleavingOptions) {
@@ -81,7 +82,13 @@ export class Interleaving {
 
   #makeCache(): CachedStorage<number> {
     const clock = this.#clock;
-    const steering = { scheduler: this.#scheduler, clock, fate: (isWrite: boolean): Fate => this.#fate(isWrite) };
+    const process = ++this.#processes;
+    const steering = {
+      scheduler: this.#scheduler,
+      clock,
+      fate: (isWrite: boolean): Fate => this.#fate(isWrite),
+      isAlive: () => process === this.#processes,
+    };
     const below = new SteeredStorage(this.#backend, {
       ...steering,
       name: "below",

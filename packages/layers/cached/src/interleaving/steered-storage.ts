@@ -20,11 +20,13 @@ export interface Steering {
   readonly name: string;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
-  fate(isWrite: boolean): Fate;
+  readonly fate: (isWrite: boolean) => Fate;
+  /** False once the process has ended: nothing happens any more. */
+  readonly isAlive: () => boolean;
   /** Milliseconds within which a write happens that the caller has given up. */
   readonly patience: number;
   /** Told of each change in the moment in which it happens. */
-  changed(key: string, value: number | undefined, expiresAt?: number): void;
+  readonly changed: (key: string, value: number | undefined, expiresAt?: number) => void;
   readonly cleared: (prefix: string) => void;
 }
 
@@ -84,6 +86,7 @@ export class SteeredStorage extends ForwardingStorage<number> {
 
   async #steer<T>(isWrite: boolean, happen: () => Promise<T>): Promise<T> {
     const { scheduler, patience, name } = this.#steering;
+    if (!this.#steering.isAlive()) return await new Promise<never>(() => {});
     await scheduler.turn(isWrite ? patience : undefined);
     const fate = this.#steering.fate(isWrite);
     const failure = (outcome: "none" | "unknown"): StorageError => new StorageError("unavailable", fate, { storage: name, outcome });

@@ -3,6 +3,7 @@ import { copyBytes, headerOf, missingLayer } from "@stowage/core";
 import {
   chunkAt,
   chunkBitsOf,
+  chunksOf,
   endSize,
   headerSize,
   isCutInHeader,
@@ -102,7 +103,8 @@ export class Opener {
     const key = await this.keyOf(header, name);
     const dataKey = roomForDataKey();
     try {
-      const { chunks } = this.begin(header, storedSize, dataKey, key, name);
+      const { suite, chunks } = this.begin(header, storedSize, dataKey, key, name);
+      if (chunks.size === 0) checkEmpty(await stored.bytes(), storedSize, suite, dataKey, name);
       return { size: chunks.size, blockSize: chunks.chunkSize, sealed: { header, chunks } };
     } finally {
       dataKey.fill(0);
@@ -193,6 +195,15 @@ const nothing: Chunks = { size: 0, chunkSize: 0, count: 0 };
 function checkEnd(bytes: Uint8Array, at: number, { size }: Chunks, name: string): void {
   if (!isEnd(bytes, at, size)) throw unreadable("cut off", name);
 }
+
+/** Of an empty value no range is ever asked for, and it must not be what is left of another. */
+function checkEmpty(stored: Uint8Array, storedSize: number, suite: Suite, dataKey: Uint8Array, name: string): void {
+  if (stored.byteLength !== storedSize) throw unreadable("cut off", name);
+  checkEnd(stored, storedSize - endSize, emptyValue, name);
+  openChunk(new Uint8Array(0), stored, emptyValue, 0, suite, roomForNonce(), dataKey, name);
+}
+
+const emptyValue: Chunks = chunksOf(0, 16);
 
 function openChunk(
   value: Uint8Array,

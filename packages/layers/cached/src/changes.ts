@@ -93,7 +93,8 @@ export class Changes<V> {
       throw error;
     }
     const ended = store.forget(target).then(() => {
-      if (this.#end(target)) keep?.(result);
+      // A caller who was told of an abort may be changing the value by now.
+      if (this.#end(target) && signal?.aborted !== true) keep?.(result);
     });
     await untilAborted(ended, signal);
     return result;

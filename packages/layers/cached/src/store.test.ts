@@ -377,6 +377,26 @@ test("an abort ends a write promptly, whichever level it waits for", async () =>
   }
 });
 
+test("what a caller changes after an abort is not cached", async () => {
+  const clock = new VirtualClock();
+  const below = memoryStorage<{ name: string }>({ values, clock });
+  const store = new GatedStorage(memoryStorage<{ name: string }>({ values, clock }), clock);
+  const storage = stack(below, cached({ clock, store }));
+  const value = { name: "Ada" };
+  const controller = new AbortController();
+  const first = store.hold("delete");
+  const second = store.hold("delete");
+  const put = storage.put("key", value, { signal: controller.signal }).catch((error: unknown) => error);
+  first();
+  await clock.advance(0);
+  controller.abort(new Error("enough"));
+  await put;
+  value.name = "changed";
+  second();
+  await clock.advance(0);
+  expect(await storage.get("key")).toEqual({ name: "Ada" });
+});
+
 test("closing closes both, tells the first failure, and waits for what goes into the store", async () => {
   const { clock, below, store, storage } = setUp();
   await below.put("key", "value");

@@ -60,12 +60,17 @@ export async function* sealStream(header: Bytes, chunks: AsyncIterable<Uint8Arra
 }
 
 /** The value of a stored form that is all there, in memory of its own. */
-export function open(header: Header, stored: Uint8Array): Bytes {
+export function open(header: Header, stored: Bytes): Bytes {
   const size = plainSizeOf(header, stored.byteLength);
-  const value = new Uint8Array(size);
   let checksum = header.checksum;
   let at = header.size;
-  for (let start = 0; start < size || start === 0; start += header.blockSize) {
+  if (size <= header.blockSize) {
+    checksum = crc32(stored.subarray(at, at + size), checksum);
+    check(header, checksum, uint32(stored, at + size), 0, size, size);
+    return stored.slice(at, at + size); // which need not be filled with zeros first, as a new array is
+  }
+  const value = new Uint8Array(size);
+  for (let start = 0; start < size; start += header.blockSize) {
     const end = Math.min(start + header.blockSize, size);
     const block = stored.subarray(at, at + end - start);
     checksum = crc32(block, checksum);

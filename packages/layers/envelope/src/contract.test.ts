@@ -51,6 +51,8 @@ if (process.env["STOWAGE_EFFORT"] === "full") {
 
 describeLinearizable("envelope", { create: ({ clock }) => stack(memoryStorage({ clock }), envelope({ clock })) });
 
+describeModel("envelope", { create: ({ clock }) => stack(memoryStorage({ clock }), envelope({ clock })), runs: 100 });
+
 describeModel("envelope on a folder", { create: onFolder, runs: 20 });
 
 describeModel("envelope over a storage that fails", {

@@ -11,10 +11,6 @@ describeLayer("metrics with spans", {
   create: (inner, { clock }) => metrics({ clock, spans: true })(inner),
 });
 
-describeLayer("metrics that are off", {
-  create: (inner, { clock }) => metrics({ clock, enabled: false })(inner),
-});
-
 describeLayer("metrics over values", {
   inner: ({ clock }) => memoryStorage<unknown>({ values: "any", clock }),
   create: (inner, { clock }) => metrics({ clock })(inner),

@@ -1,7 +1,5 @@
 import type { AnyLayer } from "@stowage/core";
 import { anyLayer, checkOptions } from "@stowage/core";
-import { MeasuringStorage } from "./measuring-storage.ts";
-import type { Settings } from "./metrics-storage.ts";
 import { MetricsStorage } from "./metrics-storage.ts";
 import type { MetricsOptions } from "./options.ts";
 import { definitions } from "./options.ts";
@@ -17,6 +15,5 @@ import { definitions } from "./options.ts";
 export function metrics(options: MetricsOptions = {}): AnyLayer {
   checkOptions(definitions, options, "metrics");
   const { enabled = true, name = "default", spans = false, clock } = options;
-  const settings: Settings = { enabled, name, spans };
-  return anyLayer((inner) => new (enabled ? MeasuringStorage : MetricsStorage)(inner, settings, clock));
+  return anyLayer((inner) => (enabled ? new MetricsStorage(inner, { name, spans }, clock) : inner));
 }

@@ -2,7 +2,7 @@ import type { BooleanOption, Clock, TextOption, Typed } from "@stowage/core";
 import { option } from "@stowage/core";
 
 export interface MetricsOptions {
-  /** Whether anything is measured; where not, calls go down as they are. @default true */
+  /** Whether anything is measured; where not, there is no layer. @default true */
   readonly enabled?: boolean | undefined;
   /**
    * What the storage is called among others: `users`. Storages of one name are counted together. At most a few; never
@@ -24,7 +24,7 @@ export const definitions: {
   readonly name: Typed<TextOption, string, { readonly pattern: typeof namePattern }>;
   readonly spans: Typed<BooleanOption, boolean, { readonly default: false }>;
 } = {
-  enabled: option.boolean("Whether anything is measured; where not, calls go down as they are.", { default: true }),
+  enabled: option.boolean("Whether anything is measured; where not, there is no layer.", { default: true }),
   name: option.text("What the storage is called among others; without it as in this file.", { pattern: namePattern }),
   spans: option.boolean("Whether each call has a span of OpenTelemetry.", { default: false }),
 };

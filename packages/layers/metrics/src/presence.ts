@@ -14,7 +14,7 @@ export class Presence {
   /** Calls that are waited for right above, or no limit where nothing is measured there. */
   #allowed = Number.POSITIVE_INFINITY;
   #uppers = 0;
-  readonly #lowers = new Set<Presence>();
+  readonly #lowers: Presence[] = [];
   /** The sum of the moments at which a wait ended, less those at which one began. */
   #balance = 0;
   #isApproximate = false;
@@ -44,8 +44,8 @@ export class Presence {
 
   /** Counts what is waited for here as waited for at a place below. */
   standOn(lower: Presence, now: number): void {
-    if (this.#lowers.has(lower)) return;
-    this.#lowers.add(lower);
+    if (this.#lowers.includes(lower)) return;
+    this.#lowers.push(lower);
     lower.#allow(lower.#uppers === 0 ? this.#waited : lower.#allowed + this.#waited, now);
     lower.#uppers++;
     if (lower.#uppers > 1) lower.#isApproximate = true;
@@ -53,11 +53,10 @@ export class Presence {
 
   /** Stops counting for the places below: this one is gone. */
   stepOff(now: number): void {
-    for (const lower of this.#lowers) {
+    for (const lower of this.#lowers.splice(0)) {
       lower.#uppers--;
       lower.#allow(lower.#uppers === 0 ? Number.POSITIVE_INFINITY : lower.#allowed - this.#waited, now);
     }
-    this.#lowers.clear();
   }
 
   #wait(now: number): void {

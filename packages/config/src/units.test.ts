@@ -77,6 +77,11 @@ test("what is formatted reads back as the same value", () => {
   );
 });
 
+test("a long whole number with a unit is exact", () => {
+  expect(readSize("1055531162665984KiB")).toEqual({ value: 1_055_531_162_665_984 * 1024 });
+  expect(readDuration(formatDuration(1_055_531_162_665_984))).toEqual({ value: 1_055_531_162_665_984 });
+});
+
 test("values are formatted in the largest unit that keeps them whole", () => {
   expect([10_000, 90_000, 300_000, 86_400_000, 1_500].map(formatDuration)).toEqual(["10s", "90s", "5m", "1d", "1500ms"]);
   expect([128, 4_096, 64_000_000, 268_435_456, 1_001].map(formatSize)).toEqual(["128", "4KiB", "64MB", "256MiB", "1001B"]);

@@ -59,7 +59,7 @@ function readUnits(text: string, units: Readonly<Record<string, number>>, expect
   if (factor === undefined) return { wrong: wrongUnit(expected, digits, unit, Object.keys(units)) };
   // The factors are exact, the product of a fraction may not be: 1.1s is 1100 ms, not 1100.0000000000002.
   const product = Number(digits.replaceAll("_", "")) * factor;
-  return { value: factor === 1 ? product : Number(product.toPrecision(15)) };
+  return { value: digits.includes(".") && factor !== 1 ? Number(product.toPrecision(15)) : product };
 }
 
 function wrongUnit(expected: string, digits: string, unit: string, units: readonly string[]): string {

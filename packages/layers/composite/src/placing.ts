@@ -84,6 +84,17 @@ function conditionOn(seen: EntryInfo | undefined): Condition {
   return seen.etag === undefined ? {} : { ifMatch: seen.etag };
 }
 
+/** What comes after a write that took effect: when it fails, the whole may have taken effect, whatever it says of itself. */
+export async function afterEffect<T>(rest: Promise<T>): Promise<T> {
+  try {
+    return await rest;
+  } catch (error) {
+    if (!StorageError.is(error) || error.outcome === "unknown") throw error;
+    const { code, message, retryable, operation, key, storage, retryAfter } = error;
+    throw new StorageError(code, message, { retryable, operation, key, storage, retryAfter, outcome: "unknown", cause: error });
+  }
+}
+
 /** Another changed the entry since it was seen, and this write had no effect. */
 export function isLostRace(error: unknown): boolean {
   return (StorageError.is(error, "precondition-failed") || StorageError.is(error, "conflict")) && error.outcome === "none";

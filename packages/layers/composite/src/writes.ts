@@ -4,7 +4,7 @@ import type { Background } from "./background.ts";
 import type { Demand } from "./outcomes.ts";
 import { gather, GivenUp } from "./outcomes.ts";
 import type { Condition, Place } from "./placing.ts";
-import { bury, placeOver, removeOlder } from "./placing.ts";
+import { afterEffect, bury, placeOver, removeOlder } from "./placing.ts";
 import type { Landing, Look, Replica } from "./replica.ts";
 import { deletedVersion, valueVersion } from "./replica.ts";
 import { sendShare, WatchedSource } from "./streaming.ts";
@@ -160,7 +160,7 @@ export class Writes {
       const send: Parameters<typeof placeOver>[2] = (condition, own) => written.send(replica, metadata, condition, own);
       const info = await placeOver(place, known?.value, send, operation);
       // What it replaces must stay dead when it has expired, also where it was never replaced.
-      if (expiresAt !== undefined) await bury({ ...place, conditional: this.#isConditional(replica) }, known?.tombstone);
+      if (expiresAt !== undefined) await afterEffect(bury({ ...place, conditional: this.#isConditional(replica) }, known?.tombstone));
       return info;
     };
     if (operation === "put" || !this.#isConditional(replica, "stream")) {
@@ -169,7 +169,7 @@ export class Writes {
     return replica.inOrderOfStreams(key, async (waited) => {
       await look;
       const written = await write(passOn, waited ? await replica.look(key, tombstoneKey, signal) : await look);
-      await this.#removeIfDead(replica, versioned);
+      await afterEffect(this.#removeIfDead(replica, versioned));
       return written;
     });
   }
@@ -186,7 +186,7 @@ export class Writes {
       const known = await look;
       const place = this.#place(replica, versioned, landing);
       await bury(place, known?.tombstone);
-      await removeOlder(place);
+      await afterEffect(removeOlder(place));
     });
   }
 

@@ -1,4 +1,4 @@
-import type { ByteStorage, Bytes, Call, Capabilities, Clock, Next } from "@stowage/core";
+import type { ByteStorage, Bytes, Call, Clock, Next } from "@stowage/core";
 import { AroundStorage, StorageError } from "@stowage/core";
 import type { Random } from "./random.ts";
 
@@ -14,24 +14,19 @@ export class Place extends AroundStorage<Bytes> {
   condition: Condition = "well";
   readonly #random: Random;
   readonly #line: Clock;
-  readonly #without: readonly string[];
+  readonly #latest: number;
 
-  /** @param without abilities that it hides */
-  constructor(inner: ByteStorage, line: Clock, random: Random, without: readonly string[] = []) {
+  /** @param latest milliseconds that a call, or its answer, is late at the most */
+  constructor(inner: ByteStorage, line: Clock, random: Random, latest: number) {
     super(inner);
     this.#line = line;
+    this.#latest = latest;
     this.#random = random;
-    this.#without = without;
-  }
-
-  override get capabilities(): Capabilities {
-    const { capabilities } = this.below;
-    return { ...capabilities, conditions: capabilities.conditions.filter((each) => !this.#without.includes(each)) };
   }
 
   protected override async around<T>(call: Call, next: Next<T>): Promise<T> {
     const fate = this.#random.next();
-    const delay = this.#random.below(longestDelay);
+    const delay = this.#random.below(this.#latest);
     if (this.condition === "away") throw failure(call, "none");
     if (this.condition === "cut off") return await this.#forever(call);
     const arrive = (): Promise<T> => next(new AbortController().signal);
@@ -52,9 +47,6 @@ export class Place extends AroundStorage<Bytes> {
     });
   }
 }
-
-/** Longer than any replica is waited for, so that calls arrive after they were given up. */
-const longestDelay = 400;
 
 function failure({ operation, key }: Call, outcome: "none" | "unknown"): StorageError {
   return new StorageError("unavailable", "The line broke.", { operation, key, outcome, storage: "place" });

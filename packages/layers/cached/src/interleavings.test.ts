@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
 import { Interleaving } from "./interleaving/interleaving.ts";
 
 const full = process.env["STOWAGE_EFFORT"] === "full";
@@ -16,8 +16,7 @@ describe.each([
   ["a bus that loses messages", { ...plain, withBus: true, loses: true }],
   ["a store, and a process that ends in the midst of it", { ...plain, withStore: true, crashes: true }],
 ])("with %s", (_, options) => {
-  test(`${runs} interleavings from the seed ${first}: no read is older than what was acknowledged, and no level keeps what is old`, async () => {
+  test(`in ${runs} interleavings no read is older than what was acknowledged, and no level keeps what is old`, async () => {
     for (let run = 0; run < runs; run++) await new Interleaving({ seed: first + run, ...options }).run();
-    expect(runs).toBeGreaterThan(0);
   }, 600_000);
 });

@@ -92,6 +92,7 @@ export class Interleaving {
     const below = new SteeredStorage(this.#backend, {
       ...steering,
       name: "below",
+      isPunctual: false,
       patience: loadTimeout - 1,
       changed: (key, value, expiresAt) => this.#truth.set(key, value, expiresAt),
       cleared: (prefix) => this.#each(prefix, (key) => this.#truth.set(key, undefined)),
@@ -99,6 +100,7 @@ export class Interleaving {
     const store = new SteeredStorage(this.#stored, {
       ...steering,
       name: "store",
+      isPunctual: this.#options.crashes, // what was given up is not remembered by a process that ends
       patience: 60, // twice that is over before the cache has stopped to fear a fill
       changed: () => {},
       cleared: () => {},

@@ -23,6 +23,8 @@ export interface Steering {
   readonly fate: (isWrite: boolean) => Fate;
   /** False once the process has ended: nothing happens any more. */
   readonly isAlive: () => boolean;
+  /** Whether what has failed, or was given up, never happens later. */
+  readonly isPunctual: boolean;
   /** Milliseconds within which a write happens that the caller has given up. */
   readonly patience: number;
   /** Told of each change in the moment in which it happens. */
@@ -42,19 +44,19 @@ export class SteeredStorage extends ForwardingStorage<number> {
   }
 
   override getEntry(key: string, options?: CallOptions): Promise<Entry<number> | undefined> {
-    return this.#steer(false, () => super.getEntry(key, options));
+    return this.#steer(false, options, () => super.getEntry(key, options));
   }
 
   override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<number> | undefined)[]> {
-    return this.#steer(false, () => super.getEntries(keys, options));
+    return this.#steer(false, options, () => super.getEntries(keys, options));
   }
 
   override has(key: string, options?: CallOptions): Promise<boolean> {
-    return this.#steer(false, () => super.has(key, options));
+    return this.#steer(false, options, () => super.has(key, options));
   }
 
   override put(key: string, value: number, options?: PutOptions): Promise<EntryInfo> {
-    return this.#steer(true, () => {
+    return this.#steer(true, options, () => {
       const happened = super.put(key, value, options);
       this.#steering.changed(key, value, options?.expiresAt);
       return happened;
@@ -62,14 +64,14 @@ export class SteeredStorage extends ForwardingStorage<number> {
   }
 
   override delete(key: string, options?: DeleteOptions): Promise<void> {
-    return this.#steer(true, () => {
+    return this.#steer(true, options, () => {
       this.#steering.changed(key, undefined);
       return super.delete(key, options);
     });
   }
 
   override batch(operations: readonly Operation<number>[], options?: BatchOptions): Promise<void> {
-    return this.#steer(true, () => {
+    return this.#steer(true, options, () => {
       for (const operation of operations) {
         this.#steering.changed(operation.key, operation.type === "put" ? operation.value : undefined);
       }
@@ -78,17 +80,19 @@ export class SteeredStorage extends ForwardingStorage<number> {
   }
 
   override clear(options?: ClearOptions): Promise<void> {
-    return this.#steer(true, () => {
+    return this.#steer(true, options, () => {
       this.#steering.cleared(options?.prefix ?? "");
       return super.clear(options);
     });
   }
 
-  async #steer<T>(isWrite: boolean, happen: () => Promise<T>): Promise<T> {
-    const { scheduler, patience, name } = this.#steering;
+  async #steer<T>(isWrite: boolean, options: CallOptions | undefined, happen: () => Promise<T>): Promise<T> {
+    const { scheduler, patience, isPunctual, name } = this.#steering;
     if (!this.#steering.isAlive()) return await new Promise<never>(() => {});
     await scheduler.turn(isWrite ? patience : undefined);
-    const fate = this.#steering.fate(isWrite);
+    const wanted = this.#steering.fate(isWrite);
+    const isGivenUp = isPunctual && (wanted === "late" || options?.signal?.aborted === true);
+    const fate = isGivenUp ? "fails" : wanted;
     const failure = (outcome: "none" | "unknown"): StorageError => new StorageError("unavailable", fate, { storage: name, outcome });
     if (fate === "fails") throw failure("none");
     if (fate === "late") {

@@ -1,7 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import type { Invalidation } from "../bus.ts";
 import type { Answer, Order } from "./messages.ts";
 
@@ -16,7 +15,7 @@ export class CacheProcess {
 
   /** @param publish told what the cache says on the bus */
   constructor(directory: string, ttl: number, publish: (message: Invalidation) => void) {
-    this.#child = fork(join(import.meta.dirname, "cache-process.ts"), [directory, String(ttl)], {
+    this.#child = fork(new URL("cache-process.ts", import.meta.url), [directory, String(ttl)], {
       execArgv: ["--conditions=@stowage/source", "--no-warnings"],
     });
     this.#child.on("message", (answer: Answer) => {

@@ -352,15 +352,6 @@ describe("what is wrong", () => {
     expect(shown.split("\n")).toHaveLength(1);
   });
 
-  test("names the install command of an official package that is not here", async () => {
-    const message = await failure("storages:\n  a:\n    backend: s3\n    layers:\n      - envelope: { maxEntries: 5 }\n", { plugins: [] });
-    expect(message.split("\n")).toEqual([
-      "storage.yaml has 2 problems:",
-      '  3:14 storages.a.backend: "s3" needs a package that is not installed: npm install @stowage/s3',
-      '  5:9 storages.a.layers[0].envelope: "envelope" needs a package that is not installed: npm install @stowage/envelope',
-    ]);
-  });
-
   test("shows at most fifty problems and counts the rest", async () => {
     const many = Array.from({ length: 60 }, (_, index) => `  s${index}: { backend: nothingLikeIt }`).join("\n");
     const lines = (await failure(`storages:\n${many}\n`)).split("\n");

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { machine, Report } from "./harness/report.ts";
 import type { Workload } from "./harness/workload.ts";
 import { Bench } from "./harness/workload.ts";
+import { caching } from "./workloads/caching.ts";
 import { compression } from "./workloads/compression.ts";
 import { envelope } from "./workloads/envelope.ts";
 import { telling } from "./workloads/events.ts";
@@ -14,7 +15,7 @@ import { measuring } from "./workloads/metrics.ts";
 import { retrying } from "./workloads/retrying.ts";
 import { sqlite } from "./workloads/sqlite.ts";
 
-const workloads: readonly Workload[] = [layers, memory, file, listing, compression, envelope, retrying, measuring, sqlite, telling];
+const workloads: readonly Workload[] = [layers, memory, file, listing, compression, caching, envelope, retrying, measuring, sqlite, telling];
 
 /** What stands above the figures in a page that they are written into. */
 const mark = "<!-- figures -->";

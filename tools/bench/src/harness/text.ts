@@ -1,3 +1,5 @@
+import { randomFrom } from "./random.ts";
+
 /** Text like that of documents and logs, which zstd-3 makes about four times smaller; the same in every run. */
 export function textOf(size: number): Uint8Array<ArrayBuffer> {
   const random = randomFrom(7);
@@ -43,15 +45,4 @@ function word(random: () => number): string {
   const letters = "etaoinshrdlucmfwypvbgkjqxz";
   const length = 2 + Math.floor(random() * 8);
   return Array.from({ length }, () => letters[Math.floor(letters.length * random() ** 2)]!).join("");
-}
-
-/** A small generator (mulberry32), so that the data is the same everywhere. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

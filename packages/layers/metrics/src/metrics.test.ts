@@ -145,7 +145,9 @@ test("several tell the time of each part, from the backend up", async () => {
   const slow = each(new Slow<Bytes>(each(new SlowBackend<Bytes>(memoryStorage({ clock }), clock)), clock));
   const storage = each(json()(slow as never) as AnyStorage);
   for (let call = 0; call < 5; call++) await storage.get("a");
-  expect(metricsOf(storage).map(({ layer, parts, calls, ownTime, approximate }) => ({ layer, parts, calls, ownTime, approximate }))).toEqual([
+  expect(
+    metricsOf(storage).map(({ layer, parts, calls, ownTime, approximate }) => ({ layer, parts, calls, ownTime, approximate })),
+  ).toEqual([
     { layer: "slow", parts: ["memory", "slow"], calls: 5, ownTime: 50, approximate: false },
     { layer: "slow", parts: ["slow"], calls: 5, ownTime: 35, approximate: false },
     { layer: "json", parts: ["json"], calls: 5, ownTime: 0, approximate: false },

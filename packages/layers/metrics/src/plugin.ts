@@ -12,9 +12,12 @@ export const plugins: readonly Plugin[] = [
     takes: "any",
     traits: ["measures"],
     options: {
-      each: option.boolean("One above the backend and one above every layer, so that each part has its own time; in short `metrics: each`.", {
-        default: false,
-      }),
+      each: option.boolean(
+        "One above the backend and one above every layer, so that each part has its own time; in short `metrics: each`.",
+        {
+          default: false,
+        },
+      ),
       ...definitions,
     },
     make: ({ each: _each, ...options }, { storage, clock }) => metrics({ name: storage, ...options, clock }),

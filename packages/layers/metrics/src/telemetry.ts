@@ -48,7 +48,9 @@ export class Telemetry {
       description: "Bytes of values that came in or went out.",
       unit: "By",
     });
-    this.#stats = meter.createObservableGauge(metricNames.stats, { description: "Numbers that the parts of a storage tell of themselves." });
+    this.#stats = meter.createObservableGauge(metricNames.stats, {
+      description: "Numbers that the parts of a storage tell of themselves.",
+    });
   }
 
   add(place: Place): void {
@@ -103,4 +105,3 @@ export class Telemetry {
     return series;
   }
 }
-

@@ -1,8 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { compressed } from "@stowage/compressed";
 import { stack } from "@stowage/core";
+import { envelope } from "@stowage/envelope";
 import { fileStorage } from "@stowage/file";
+import type { ByteLayer, ByteStorage, Clock } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { describeLayer, describeStorage } from "@stowage/testing/contract";
 import type { EncryptedOptions, SuiteName } from "./index.ts";
@@ -22,10 +25,31 @@ for (const suite of ["xchacha20-poly1305", "aes-256-gcm"] satisfies SuiteName[])
   });
 }
 
-describeStorage("encrypted on a folder, which streams natively", {
-  async create({ clock }) {
-    const directory = await mkdtemp(join(tmpdir(), "stowage-encrypted-"));
-    const open = () => stack(fileStorage({ directory, clock, layout: "encoded", durability: "process" }), encrypted({ keys, clock }));
-    return { storage: open(), reopen: open, cleanup: () => rm(directory, { recursive: true }) };
-  },
+const folderStack = (name: string, layers: (clock: Clock) => readonly ByteLayer[]): void => {
+  describeStorage(name, {
+    async create({ clock }) {
+      const directory = await mkdtemp(join(tmpdir(), "stowage-encrypted-"));
+      const open = (): ByteStorage =>
+        layers(clock).reduce((below, layer) => layer(below), fileStorage({ directory, clock, layout: "encoded", durability: "process" }));
+      return { storage: open(), reopen: open, cleanup: () => rm(directory, { recursive: true }) };
+    },
+  });
+};
+
+folderStack("encrypted on a folder, which streams natively", (clock) => [encrypted({ keys, clock })]);
+
+folderStack("compressed and encrypted on a folder", (clock) => [
+  encrypted({ keys, clock }),
+  compressed({ clock, minSize: 1, minSaving: 0 }),
+]);
+
+folderStack("compressed in an envelope, encrypted on a folder", (clock) => [
+  encrypted({ keys, clock }),
+  envelope({ clock }),
+  compressed({ clock }),
+]);
+
+describeLayer("compressed and encrypted", {
+  create: (inner, { clock }) => compressed({ clock, minSize: 1, minSaving: 0 })(encrypted({ keys, clock })(inner)),
+  documented: { values: true, calls: ["read"] },
 });

@@ -334,6 +334,31 @@ test("staleIfError serves the old value for a passing failure, within the grace,
   await expect(storage.get("key")).rejects.toBe(below.failure);
 });
 
+test("what was invalidated is not served in the grace of staleIfError", async () => {
+  const { clock, below, storage, cache } = setUp({ ttl: 1_000, staleIfError: 10_000 });
+  await storage.put("key", "old");
+  await clock.advance(2_000);
+  await cache.invalidate("key");
+  below.failure = down();
+  await expect(storage.get("key")).rejects.toBe(below.failure);
+});
+
+test("of 1,000 who wait for a load, those who leave get their own reasons, and the others the value", async () => {
+  const { below, storage } = setUp();
+  await below.put("key", "value");
+  below.calls.length = 0;
+  const letGo = below.hold("getEntry");
+  const controllers = Array.from({ length: 1_000 }, () => new AbortController());
+  const waiting = Promise.allSettled(controllers.map(({ signal }) => storage.get("key", { signal })));
+  const leaves = (index: number): boolean => index % 3 === 0;
+  for (const [index, controller] of controllers.entries()) if (leaves(index)) controller.abort(index);
+  letGo();
+  for (const [index, result] of (await waiting).entries()) {
+    expect(result).toEqual(leaves(index) ? { status: "rejected", reason: index } : { status: "fulfilled", value: "value" });
+  }
+  expect(below.calls).toEqual(["getEntry"]);
+});
+
 test("nothing that has expired is served stale", async () => {
   const { clock, below, storage } = setUp({ ttl: 1_000, staleIfError: 10_000, staleWhileRevalidate: 10_000 });
   await storage.put("key", "value", { ttl: 2_000 });

@@ -2,7 +2,7 @@ import { json, stack } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { faulty } from "@stowage/testing";
 import { describeLayer, describeModel, describeStorage } from "@stowage/testing/contract";
-import { cached } from "./index.ts";
+import { cached, localBus } from "./index.ts";
 
 describeLayer("cached", {
   create: (inner, { clock }) => cached({ clock })(inner),
@@ -15,8 +15,8 @@ describeLayer("cached over values", {
   documented: { values: true, calls: ["get", "getEntry", "getEntries", "head", "has", "read"] },
 });
 
-describeLayer("cached with a store", {
-  create: (inner, { clock }) => cached({ clock, store: memoryStorage({ clock }), maxEntries: 1 })(inner),
+describeLayer("cached with a store and a bus", {
+  create: (inner, { clock }) => cached({ clock, store: memoryStorage({ clock }), maxEntries: 1, bus: localBus(), ttl: 60_000 })(inner),
   documented: { calls: ["get", "getEntry", "getEntries", "head", "has", "read"] },
 });
 

@@ -95,5 +95,4 @@ export async function clients(bench: Bench): Promise<void> {
       `${(100 - (100 * loads.get(name)!) / requests).toFixed(1)} %`,
     ]),
   );
-  bench.report.atLeast("64 clients over 1 ms, of the limit", result.ratio(cachedName, byHand), 1);
 }

@@ -92,7 +92,10 @@ async function hits(bench: Bench, count: number): Promise<void> {
   }
 }
 
-/** With the wait for the answer, and the call alone: the wait is the same for all whose answer is there. */
+/**
+ * With the wait for the answer, and the call alone. To await a promise that is there takes about half of a hit, and no
+ * cache can save that: it is shown beside them.
+ */
 function report(bench: Bench, title: string, names: readonly string[], awaited: Comparison, called: Comparison): void {
   const cell = (result: Comparison, name: string): string => `${figure(result.nanoseconds(name))} (${figure(result.ratio(name, byHand))})`;
   bench.report.table(

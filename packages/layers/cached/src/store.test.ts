@@ -10,7 +10,7 @@ import { mockStorage, VirtualClock } from "@stowage/testing";
 import { describe, expect, test } from "vitest";
 import { GatedStorage } from "./gated-storage.ts";
 import type { CachedOptions } from "./index.ts";
-import { cached, CachedStorage } from "./index.ts";
+import { cached, CachedStorage, localBus } from "./index.ts";
 
 interface SetUp {
   readonly clock: VirtualClock;
@@ -114,6 +114,37 @@ test("another process finds what this one has stored", async () => {
   const next = stack(below, cached({ clock, store }));
   expect(await next.get("key")).toBe("value");
   expect(log).toEqual(["store getEntry"]);
+});
+
+test("two caches that share a store and a bus: what one is loading or has put there is gone once the other one has written", async () => {
+  const clock = new VirtualClock();
+  const below = new GatedStorage(memoryStorage<string>({ values, clock }), clock);
+  const store = new GatedStorage(memoryStorage<string>({ values, clock }), clock);
+  const bus = localBus();
+  const make = (): Storage<string> =>
+    stack(below, borrowed(), cached({ clock, maxEntries: 1, ttl: 60_000, bus, store: stack(store, borrowed()) }));
+  const [one, two] = [make(), make()];
+  await below.put("key", "old");
+  const loaded = below.hold("getEntry");
+  const loading = one.get("key");
+  await clock.advance(0);
+  await two.put("key", "new");
+  loaded();
+  expect(await loading).toBe("old"); // it was asked for before the write
+  await clock.advance(0);
+  expect(await store.get("key")).toBeUndefined();
+  expect([await one.get("key"), await two.get("key")]).toEqual(["new", "new"]);
+
+  const arrive = store.hold("put", "before effect");
+  await below.put("late", "old");
+  await one.get("late");
+  const written = two.put("late", "new");
+  await clock.advance(0);
+  arrive(); // the old value gets there after the writer has removed it
+  await written;
+  await clock.advance(0);
+  expect(await store.get("late")).toBeUndefined();
+  expect(await one.get("late")).toBe("new");
 });
 
 test("1,000 concurrent misses ask the store once and below once, for success, failure and hang alike", async () => {

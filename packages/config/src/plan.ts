@@ -1,5 +1,6 @@
 import type { Plugin, StorageOption } from "@stowage/core";
 import { nearestName } from "@stowage/core";
+import { spreadEach, withEach } from "./each.ts";
 import type { Place, Problems } from "./problems.ts";
 import { alternatives, quote } from "./problems.ts";
 import type { ReadContext, Values } from "./read-options.ts";
@@ -107,7 +108,7 @@ export class Planner {
   }
 
   /** All layers, or undefined where something is wrong with one of them. */
-  async #layers(node: Node | undefined, of: Described): Promise<Step[] | undefined> {
+  async #layers(node: Node | undefined, of: Described): Promise<readonly Step[] | undefined> {
     if (node === undefined || isNothing(node)) return [];
     if (node.kind !== "list") {
       this.#options.problems.add(node.place, `expected a list of layers, from the backend up, each after a dash; got ${kindOf(node)}.`);
@@ -123,7 +124,7 @@ export class Planner {
       layers.push(named && (await this.#step(named, ["layer", "codec"], of)));
     }
     const sound = layers.filter((layer) => layer !== undefined);
-    return sound.length === layers.length ? sound : undefined;
+    return sound.length === layers.length ? spreadEach(sound, this.#options.problems) : undefined;
   }
 
   /** `json` or `retry: { ... }`. */
@@ -151,7 +152,7 @@ export class Planner {
       this.#options.problems.add(place, found.wrong);
       return undefined;
     }
-    const given: Node = isNothing(options) ? { kind: "map", place, entries: new Map() } : options;
+    const given: Node = isNothing(options) ? { kind: "map", place, entries: new Map() } : withEach(found.plugin, options);
     const values = await readOptions(found.plugin.options, given, this.#readContext(of));
     const places = new Map(options.kind === "map" ? [...options.entries].map(([option, entry]) => [option, entry.place]) : []);
     return values && { plugin: found.plugin, values, place, places };

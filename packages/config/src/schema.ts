@@ -1,5 +1,6 @@
 import type { Plugin } from "@stowage/core";
 import type { JsonSchema } from "./option-schema.ts";
+import { each, hasEach } from "./each.ts";
 import { groupOf, ref } from "./option-schema.ts";
 import { Registry } from "./registry.ts";
 import { mostRetries } from "./short-form.ts";
@@ -88,10 +89,12 @@ function named(plugins: readonly Plugin[]): JsonSchema[] {
   return [...names, ...plugins.map((plugin) => only(plugin.name, ref(definitionOf(plugin))))];
 }
 
-function ofPlugin({ name, description, options }: Plugin): JsonSchema {
+function ofPlugin(plugin: Plugin): JsonSchema {
+  const { name, description, options } = plugin;
   const optional = Object.values(options).every(({ required }) => !required);
   if (!optional) return { title: name, description, ...groupOf(options) };
-  return { title: name, description, anyOf: [groupOf(options), { type: "null" }] };
+  const short: JsonSchema[] = hasEach(plugin) ? [{ const: each, description: "Above the backend and above every layer." }] : [];
+  return { title: name, description, anyOf: [groupOf(options), { type: "null" }, ...short] };
 }
 
 function shortForm(backends: readonly Plugin[], layers: readonly Plugin[]): JsonSchema {

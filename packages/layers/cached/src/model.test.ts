@@ -10,13 +10,13 @@ describeModel("cached over a storage that fails", {
   runs: 100,
 });
 
-// Each 500 histories of 8 clients with 50 calls each in full.
-const size = { runs: 25, clients: 8, calls: 50 };
+const size = { clients: 8, calls: 50 };
 const late = { rate: 0.5, kinds: ["delays"] } as const;
 
 describeLinearizable("cached over a storage that is late", {
   create: ({ clock, seed }) => stack(memoryStorage({ clock }), faulty({ ...late, seed, clock }), cached({ clock, missingTtl: 1_000 })),
   ...size,
+  runs: 25, // 500 histories in full
 });
 
 describeLinearizable("cached in two levels that are late", {
@@ -25,6 +25,7 @@ describeLinearizable("cached in two levels that are late", {
     return stack(memoryStorage({ clock }), faulty({ ...late, seed, clock }), cached({ clock, maxEntries: 1, store }));
   },
   ...size,
+  runs: 10, // 200 in full
 });
 
 test("a write that begins while the caller of another one is told of its end is the one that counts", async () => {

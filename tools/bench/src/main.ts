@@ -5,6 +5,7 @@ import type { Workload } from "./harness/workload.ts";
 import { Bench } from "./harness/workload.ts";
 import { caching } from "./workloads/caching.ts";
 import { compression } from "./workloads/compression.ts";
+import { encryption } from "./workloads/encryption.ts";
 import { envelope } from "./workloads/envelope.ts";
 import { telling } from "./workloads/events.ts";
 import { file } from "./workloads/file.ts";
@@ -15,7 +16,20 @@ import { measuring } from "./workloads/metrics.ts";
 import { retrying } from "./workloads/retrying.ts";
 import { sqlite } from "./workloads/sqlite.ts";
 
-const workloads: readonly Workload[] = [layers, memory, file, listing, compression, caching, envelope, retrying, measuring, sqlite, telling];
+const workloads: readonly Workload[] = [
+  layers,
+  memory,
+  file,
+  listing,
+  compression,
+  encryption,
+  caching,
+  envelope,
+  retrying,
+  measuring,
+  sqlite,
+  telling,
+];
 
 /** What stands above the figures in a page that they are written into. */
 const mark = "<!-- figures -->";

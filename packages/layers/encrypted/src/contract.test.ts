@@ -1,31 +1,70 @@
+import { mkdtempSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compressed } from "@stowage/compressed";
+import type { AnyStorage, ByteLayer, ByteStorage, Clock } from "@stowage/core";
 import { stack } from "@stowage/core";
 import { envelope } from "@stowage/envelope";
 import { fileStorage } from "@stowage/file";
-import type { ByteLayer, ByteStorage, Clock } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
+import type { CreateContext, DocumentedChanges } from "@stowage/testing/contract";
 import { describeLayer, describeStorage } from "@stowage/testing/contract";
-import type { EncryptedOptions, SuiteName } from "./index.ts";
+import type { EncryptedOptions } from "./index.ts";
 import { encrypted } from "./index.ts";
+import { secretOf } from "./testing/set-up.ts";
 
-const secret = new Uint8Array(32).fill(7);
-const keys: EncryptedOptions["keys"] = [{ id: "2026-11", secret }];
+const keys: EncryptedOptions["keys"] = [{ id: "2026-11", secret: secretOf(7) }];
+const documented: DocumentedChanges = { values: true, calls: ["read"] }; // a part of the value is another part of what is stored, or several
 
-describeLayer("encrypted", {
-  create: (inner, { clock }) => encrypted({ keys, clock })(inner),
-  documented: { values: true, calls: ["read"] }, // a part of the value is another part of what is stored, or several
+describeLayer("encrypted", { create: (inner, { clock }) => encrypted({ keys, clock })(inner), documented });
+
+describeStorage("encrypted with aes-256-gcm and a key that has to be fetched", {
+  create: ({ clock }) =>
+    stack(memoryStorage({ clock }), encrypted({ keys: [{ id: "kms", secret: async () => secretOf(7) }], suite: "aes-256-gcm", clock })),
 });
 
-for (const suite of ["xchacha20-poly1305", "aes-256-gcm"] satisfies SuiteName[]) {
-  describeStorage(`encrypted with ${suite} and a key that has to be fetched`, {
-    create: ({ clock }) => stack(memoryStorage({ clock }), encrypted({ keys: [{ id: "kms", secret: async () => secret }], suite, clock })),
+onFolder("compressed and encrypted on a folder", compressedAndEncrypted);
+
+/** The whole contract on more stacks, and on a dozen weakened folders, takes a minute. */
+if (process.env["STOWAGE_EFFORT"] === "full") {
+  onFolder("encrypted on a folder, which streams natively", (clock) => [encrypted({ keys, clock })]);
+
+  onFolder("compressed in an envelope, encrypted on a folder", (clock) => [
+    encrypted({ keys, clock }),
+    envelope({ clock }),
+    compressed({ clock }),
+  ]);
+
+  const directories = new WeakMap<AnyStorage, string>();
+  const directoryBelow = (storage: AnyStorage): string => directories.get(storage) ?? directoryBelow(storage.inner[0]!);
+  const folder = (directory: string, { clock }: CreateContext): ByteStorage => {
+    const storage = fileStorage({ directory, clock, layout: "encoded", durability: "process" });
+    directories.set(storage, directory);
+    return storage;
+  };
+  const layered = (inner: ByteStorage, { clock }: CreateContext): ByteStorage =>
+    compressedAndEncrypted(clock).reduce((below, layer) => layer(below), inner);
+  describeLayer("compressed and encrypted on a folder, as a layer", {
+    inner: (context) => folder(mkdtempSync(join(tmpdir(), "stowage-encrypted-")), context),
+    create(inner, context) {
+      const storage = layered(inner, context);
+      const directory = directoryBelow(storage);
+      return {
+        storage,
+        reopen: () => layered(inner instanceof Object && directories.has(inner) ? folder(directory, context) : inner, context),
+        cleanup: () => rm(directory, { recursive: true, force: true }),
+      };
+    },
+    documented,
   });
 }
 
-const folderStack = (name: string, layers: (clock: Clock) => readonly ByteLayer[]): void => {
+function compressedAndEncrypted(clock: Clock): readonly ByteLayer[] {
+  return [encrypted({ keys, clock }), compressed({ clock, minSize: 1, minSaving: 0 })];
+}
+
+function onFolder(name: string, layers: (clock: Clock) => readonly ByteLayer[]): void {
   describeStorage(name, {
     async create({ clock }) {
       const directory = await mkdtemp(join(tmpdir(), "stowage-encrypted-"));
@@ -34,22 +73,4 @@ const folderStack = (name: string, layers: (clock: Clock) => readonly ByteLayer[
       return { storage: open(), reopen: open, cleanup: () => rm(directory, { recursive: true }) };
     },
   });
-};
-
-folderStack("encrypted on a folder, which streams natively", (clock) => [encrypted({ keys, clock })]);
-
-folderStack("compressed and encrypted on a folder", (clock) => [
-  encrypted({ keys, clock }),
-  compressed({ clock, minSize: 1, minSaving: 0 }),
-]);
-
-folderStack("compressed in an envelope, encrypted on a folder", (clock) => [
-  encrypted({ keys, clock }),
-  envelope({ clock }),
-  compressed({ clock }),
-]);
-
-describeLayer("compressed and encrypted", {
-  create: (inner, { clock }) => compressed({ clock, minSize: 1, minSaving: 0 })(encrypted({ keys, clock })(inner)),
-  documented: { values: true, calls: ["read"] },
-});
+}

@@ -195,7 +195,7 @@ test("an entry that others change all the time is a conflict in the end", async 
   const { memory, storage: old } = setUp();
   await old.put("a", bytesOf(10));
   class Busy extends Streaming {
-    override async put(key: string, value: Uint8Array, options?: PutOptions): Promise<EntryInfo> {
+    override async put(key: string, value: Bytes, options?: PutOptions): Promise<EntryInfo> {
       await old.put(key, bytesOf(11));
       return await super.put(key, value, options);
     }

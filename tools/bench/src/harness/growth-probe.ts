@@ -1,6 +1,7 @@
 import type { ByteStorage } from "@stowage/core";
 import { scan } from "@stowage/core";
 import { compressed } from "@stowage/compressed";
+import { encrypted } from "@stowage/encrypted";
 import { envelope } from "@stowage/envelope";
 import { fileStorage } from "@stowage/file";
 import { drain, textOf, textStream } from "./text.ts";
@@ -23,6 +24,19 @@ const jobs: Readonly<Record<string, (size: number, folder: string) => Promise<vo
   /** Reads it back. */
   async read(size, folder) {
     const storage = compressedIn(folder);
+    const entry = await storage.read("large", { end: size });
+    await drain(entry!.value);
+    await storage.close();
+  },
+  /** Stores an encrypted stream. */
+  async "write-encrypted"(size, folder) {
+    const storage = encryptedIn(folder);
+    await storage.write("large", textStream(size, text));
+    await storage.close();
+  },
+  /** Reads it back. */
+  async "read-encrypted"(size, folder) {
+    const storage = encryptedIn(folder);
     const entry = await storage.read("large", { end: size });
     await drain(entry!.value);
     await storage.close();
@@ -54,4 +68,9 @@ console.log((process.resourceUsage().maxRSS * 1024 - before) / 2 ** 20);
 
 function compressedIn(folder: string): ByteStorage {
   return compressed()(fileStorage({ directory: folder, durability: "process" }));
+}
+
+function encryptedIn(folder: string): ByteStorage {
+  const keys = [{ id: "probe", secret: new Uint8Array(32).fill(1) }];
+  return encrypted({ keys })(fileStorage({ directory: folder, durability: "process" }));
 }

@@ -11,7 +11,7 @@ import {
   trailerChecksum,
   uint32,
 } from "./format.ts";
-import type { BlockHeader, BlocksHeader, Checksum } from "./format.ts";
+import type { BlockHeader, BlocksHeader } from "./format.ts";
 import { Damage } from "./unreadable.ts";
 
 /** A block as it is stored, its checksum verified. */
@@ -30,7 +30,7 @@ export interface BlockIndex {
 }
 
 /** The index of a value from the last of its bytes; or, where they are too few, how many are needed. */
-export function readIndex(header: BlocksHeader, end: Uint8Array, storedSize: number | undefined, checksum: Checksum): BlockIndex | number {
+export function readIndex(header: BlocksHeader, end: Uint8Array, storedSize: number | undefined): BlockIndex | number {
   const footer = readFooter(end);
   if (footer === undefined) throw new Damage("it is too short");
   const { length, count } = footer;
@@ -41,7 +41,7 @@ export function readIndex(header: BlocksHeader, end: Uint8Array, storedSize: num
   if (size > end.byteLength) return size;
 
   const trailer = end.subarray(end.byteLength - size);
-  if (trailerChecksum(header.bytes, trailer, checksum) !== footer.checksum) throw new Damage("its index does not have the checksum");
+  if (trailerChecksum(header.bytes, trailer) !== footer.checksum) throw new Damage("its index does not have the checksum");
   const offsets = new Float64Array(count + 1);
   const checksums = new Uint32Array(count);
   let offset = header.bytes.byteLength;
@@ -58,7 +58,7 @@ export function readIndex(header: BlocksHeader, end: Uint8Array, storedSize: num
 }
 
 /** A block of a value, found by its index in bytes that begin at `offset` of the stored value. */
-export function blockAt(bytes: Bytes, at: number, header: BlocksHeader, index: BlockIndex, checksum: Checksum, offset = 0): StoredBlock {
+export function blockAt(bytes: Bytes, at: number, header: BlocksHeader, index: BlockIndex, offset = 0): StoredBlock {
   const start = (index.offsets[at] as number) - offset;
   const end = (index.offsets[at + 1] as number) - offset;
   const block = readBlockHeader(bytes.subarray(start, start + blockHeaderSize));
@@ -67,7 +67,7 @@ export function blockAt(bytes: Bytes, at: number, header: BlocksHeader, index: B
   const length = last ? index.length - at * header.blockSize : header.blockSize;
   if (block?.checksum !== index.checksums[at] || block?.last !== last || block.length !== length)
     throw new Damage("a block does not fit the index");
-  return checked(block, bytes.subarray(start, start + blockHeaderSize), payload, at, header, checksum);
+  return checked(block, bytes.subarray(start, start + blockHeaderSize), payload, at, header);
 }
 
 /** The blocks from `first` up to `last`, read from where the first begins, each as the index says it is. */
@@ -77,13 +77,12 @@ export async function* indexedBlocks(
   index: BlockIndex,
   first: number,
   last: number,
-  checksum: Checksum,
 ): AsyncGenerator<StoredBlock, void, void> {
   try {
     for (let at = first; at < last; at++) {
       const offset = index.offsets[at] as number;
       const bytes = await reader.take((index.offsets[at + 1] as number) - offset);
-      yield blockAt(bytes, at, header, index, checksum, offset);
+      yield blockAt(bytes, at, header, index, offset);
     }
   } finally {
     await reader.stop();
@@ -99,7 +98,6 @@ export async function* walkedBlocks(
   header: BlocksHeader,
   start: number,
   end: number,
-  checksum: Checksum,
 ): AsyncGenerator<StoredBlock, void, void> {
   const seen: number[] = [];
   let length = 0;
@@ -120,10 +118,10 @@ export async function* walkedBlocks(
       seen.push(block.storedLength, block.checksum);
       length += block.length;
       last = block.last;
-      if ((at + 1) * header.blockSize > start) yield checked(block, bytes, await reader.take(block.storedLength), at, header, checksum);
+      if ((at + 1) * header.blockSize > start) yield checked(block, bytes, await reader.take(block.storedLength), at, header);
       else if (!(await reader.skip(block.storedLength))) throw new Damage("it ends too early");
     }
-    const expected = makeTrailer(header.bytes, seen, length, checksum);
+    const expected = makeTrailer(header.bytes, seen, length);
     const found = await reader.take(expected.byteLength + 1);
     const same = found.byteLength === expected.byteLength && found.every((byte, at) => byte === expected[at]);
     if (!same || length !== (header.length ?? length)) throw new Damage("its end does not fit its blocks");
@@ -133,16 +131,9 @@ export async function* walkedBlocks(
 }
 
 /** The block, where it is what its header says and where it should be. */
-function checked(
-  block: BlockHeader,
-  bytes: Bytes,
-  payload: Bytes,
-  at: number,
-  { blockSize }: BlocksHeader,
-  checksum: Checksum,
-): StoredBlock {
+function checked(block: BlockHeader, bytes: Bytes, payload: Bytes, at: number, { blockSize }: BlocksHeader): StoredBlock {
   if (payload.byteLength !== block.storedLength) throw new Damage("it ends too early");
   if (block.index !== at || block.length > blockSize || block.storedLength > block.length) throw new Damage("a block does not make sense");
-  if (blockChecksum(bytes, payload, checksum) !== block.checksum) throw new Damage("a block does not have the checksum");
+  if (blockChecksum(bytes, payload) !== block.checksum) throw new Damage("a block does not have the checksum");
   return { header: block, payload };
 }

@@ -4,8 +4,6 @@ import { brotliWasmCodec, loadBrotliWasm } from "./brotli-wasm-codec.ts";
 import type { BrotliWasm } from "./brotli-wasm-codec.ts";
 import { syncLimits } from "./codec.ts";
 import type { Codec, CodecName } from "./codec.ts";
-import { crc32 } from "./crc32.ts";
-import type { Checksum } from "./format.ts";
 import { inTurn } from "./turn.ts";
 import { Damage } from "./unreadable.ts";
 import { findZlib, zlibCodec } from "./zlib-codecs.ts";
@@ -15,7 +13,6 @@ export type Engine = "auto" | "zlib" | "brotli-wasm" | BrotliWasm;
 
 /** The codecs of this runtime: each loaded once, small work done at once, large work on other threads where there are any. */
 export class Codecs {
-  readonly checksum: Checksum;
   readonly #engine: Engine;
   readonly #zlib = findZlib();
   readonly #loaded = new Map<CodecName, Codec>();
@@ -23,7 +20,6 @@ export class Codecs {
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    this.checksum = this.#zlib?.crc32 ?? crc32;
   }
 
   /** Whether the runtime, with the packages it may load, has this codec. */

@@ -1,5 +1,16 @@
 import { StorageError, TransformedStorage } from "@stowage/core";
-import type { ByteLayer, Bytes, ByteStorage, CallOptions, Clock, Details, PutOptions, StoredValue, WriteOptions } from "@stowage/core";
+import type {
+  ByteLayer,
+  Bytes,
+  ByteStorage,
+  CallOptions,
+  Clock,
+  Details,
+  Legacy,
+  PutOptions,
+  StoredValue,
+  WriteOptions,
+} from "@stowage/core";
 import type { CodecName } from "./codec.ts";
 import type { Engine } from "./codecs.ts";
 import { Decoder } from "./decoder.ts";
@@ -24,7 +35,7 @@ export interface CompressedOptions {
    * Values without a header are from before this layer and are given as they are: `"raw"` for ever, or `until` a moment
    * (a date, its text, or milliseconds since the epoch). @default they are `corrupt`
    */
-  readonly legacy?: "raw" | { readonly until: Date | string | number } | undefined;
+  readonly legacy?: Legacy | undefined;
   /** Who does the work for brotli: node:zlib, the package brotli-wasm, or that package as you loaded it. @default "auto": node:zlib where it is */
   readonly engine?: Engine | undefined;
   /** @default the time of the machine */

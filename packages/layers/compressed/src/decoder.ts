@@ -37,7 +37,7 @@ export class Decoder {
 
   /** The value of stored bytes that are all there. */
   whole(stored: Bytes, key: string, signal?: AbortSignal): Bytes | Promise<Bytes> {
-    const { maxSize, codecs } = this.#settings;
+    const { maxSize } = this.#settings;
     const header = this.#header(stored, key);
     if (header === "raw") {
       this.#stats.legacyReads++;
@@ -45,7 +45,7 @@ export class Decoder {
     }
     this.#stats.decodedValues++;
     if (header.shape === "blocks") return this.#wholeBlocks(stored, header, signal);
-    if (pieceChecksum(stored, codecs.checksum) !== header.checksum) throw new Damage("it does not have its checksum");
+    if (pieceChecksum(stored) !== header.checksum) throw new Damage("it does not have its checksum");
     if (header.length > maxSize) throw tooLarge(this.#settings, "get");
     return this.#plain(header.codec, stored.subarray(pieceHeaderSize), header.length);
   }
@@ -103,44 +103,41 @@ export class Decoder {
     start: number,
     end: number,
   ): Promise<AsyncIterable<StoredBlock>> {
-    const { checksum } = this.#settings.codecs;
     const everything = start === 0 && end >= (layout.size ?? Number.POSITIVE_INFINITY);
     if (layout.index === undefined && (everything || !value.pinned)) {
-      return walkedBlocks(new ByteReader(value.stream(blocksHeaderSize)), header, start, end, checksum);
+      return walkedBlocks(new ByteReader(value.stream(blocksHeaderSize)), header, start, end);
     }
     const index = layout.index ?? (await this.#index(value, header));
     if (index.checksums.length <= rememberedBlocks) layout.index = index;
     const first = start / header.blockSize;
     const last = Math.ceil(end / header.blockSize);
     const stored = value.stream(index.offsets[first], index.offsets[last]);
-    return indexedBlocks(new ByteReader(stored), header, index, first, last, checksum);
+    return indexedBlocks(new ByteReader(stored), header, index, first, last);
   }
 
   async #index(value: StoredValue, header: BlocksHeader): Promise<BlockIndex> {
-    const { checksum } = this.#settings.codecs;
-    const found = readIndex(header, await value.bytes(-endSize), value.info.size, checksum);
+    const found = readIndex(header, await value.bytes(-endSize), value.info.size);
     if (typeof found !== "number") return found;
-    const again = readIndex(header, await value.bytes(-found), value.info.size, checksum);
+    const again = readIndex(header, await value.bytes(-found), value.info.size);
     if (typeof again === "number") throw new Damage("it is shorter than its index");
     return again;
   }
 
   async #verify(value: StoredValue, header: PieceHeader): Promise<void> {
     if (this.#verified.has(value)) return;
-    if (pieceChecksum(await value.bytes(), this.#settings.codecs.checksum) !== header.checksum)
-      throw new Damage("it does not have its checksum");
+    if (pieceChecksum(await value.bytes()) !== header.checksum) throw new Damage("it does not have its checksum");
     this.#verified.add(value);
   }
 
   async #wholeBlocks(stored: Bytes, header: BlocksHeader, signal: AbortSignal | undefined): Promise<Bytes> {
-    const { maxSize, codecs } = this.#settings;
-    const index = readIndex(header, stored, stored.byteLength, codecs.checksum);
+    const { maxSize } = this.#settings;
+    const index = readIndex(header, stored, stored.byteLength);
     if (typeof index === "number") throw new Damage("it is shorter than its index");
     if (index.length > maxSize) throw tooLarge(this.#settings, "get");
     const whole = new Uint8Array(index.length);
     await forEachConcurrently(index.checksums.keys(), parallel, async (at) => {
       signal?.throwIfAborted();
-      const block = await this.#block(blockAt(stored, at, header, index, codecs.checksum));
+      const block = await this.#block(blockAt(stored, at, header, index));
       whole.set(block, at * header.blockSize);
     });
     return whole;
@@ -166,7 +163,7 @@ export class Decoder {
     const start = startOf(front);
     if (start === "other version") throw newer("a format");
     if (start !== "other") {
-      const header = start === "ours" ? readHeader(front, this.#settings.codecs.checksum) : undefined;
+      const header = start === "ours" ? readHeader(front) : undefined;
       if (header === undefined) throw new Damage("its header does not make sense");
       return header;
     }

@@ -1,9 +1,8 @@
-import { concatBytes } from "@stowage/core";
+import { concatBytes, litter } from "@stowage/core";
 import type { Bytes } from "@stowage/core";
 import { blocksOf, inOrder } from "./blocks.ts";
 import type { PlainBlock } from "./blocks.ts";
 import { blockSize, checksumOf, makeBlockHeader, makeBlocksHeader, makePiece, makeTrailer } from "./format.ts";
-import { litter } from "./litter.ts";
 import type { Settings, Stats } from "./settings.ts";
 
 /** Makes stored values: one piece up to the size of a block, else blocks. */
@@ -34,8 +33,7 @@ export class Encoder {
   }
 
   async *#blocks(first: PlainBlock, others: AsyncIterable<PlainBlock>, length: number | undefined): AsyncGenerator<Bytes, void, void> {
-    const { checksum } = this.#settings.codecs;
-    const header = makeBlocksHeader(length, checksum);
+    const header = makeBlocksHeader(length);
     this.#stats.encodedValues++;
     this.#stats.storedBytes += header.byteLength;
     yield header;
@@ -54,7 +52,7 @@ export class Encoder {
       yield blockHeader;
       yield payload;
     }
-    const trailer = makeTrailer(header, entries, received, checksum);
+    const trailer = makeTrailer(header, entries, received);
     this.#stats.storedBytes += trailer.byteLength;
     yield trailer;
   }
@@ -69,9 +67,9 @@ export class Encoder {
   }
 
   #makePiece(value: Uint8Array, shrunk: Uint8Array): Bytes {
-    const { codec, codecs } = this.#settings;
+    const { codec } = this.#settings;
     const kept = this.#pays(value, shrunk);
-    const piece = makePiece(kept ? codec : "none", value.byteLength, kept ? shrunk : value, codecs.checksum);
+    const piece = makePiece(kept ? codec : "none", value.byteLength, kept ? shrunk : value);
     this.#stats.storedBytes += piece.byteLength;
     return piece;
   }
@@ -83,8 +81,8 @@ export class Encoder {
     const kept = this.#pays(bytes, shrunk);
     if (kept) release();
     const payload = asPlain(kept ? shrunk : bytes);
-    const header = makeBlockHeader({ index, last, length: bytes.byteLength }, kept ? codec : "none", payload, codecs.checksum);
-    litter();
+    const header = makeBlockHeader({ index, last, length: bytes.byteLength }, kept ? codec : "none", payload);
+    litter(bytes.byteLength);
     this.#stats.encodedBlocks++;
     this.#stats.plainBytes += bytes.byteLength;
     this.#stats.storedBytes += header.byteLength + payload.byteLength;

@@ -1,4 +1,4 @@
-import { headerOf, makeHeader } from "@stowage/core";
+import { crc32, headerOf, makeHeader } from "@stowage/core";
 import type { Bytes } from "@stowage/core";
 
 /**
@@ -67,9 +67,6 @@ export interface Footer {
   readonly checksum: number;
 }
 
-/** Continues a CRC-32 over more bytes. */
-export type Checksum = (bytes: Uint8Array, before?: number) => number;
-
 /** How a value begins: with a header of ours, with one of another version or one that is cut off, with that of another layer, or with none. */
 export type Start = "ours" | "other version" | "damaged" | "other";
 
@@ -84,7 +81,7 @@ export function startOf(bytes: Uint8Array): Start {
 }
 
 /** The header of a value that starts with ours; `undefined` where it is cut off or makes no sense. */
-export function readHeader(bytes: Bytes, checksum: Checksum): PieceHeader | BlocksHeader | undefined {
+export function readHeader(bytes: Bytes): PieceHeader | BlocksHeader | undefined {
   const at = common.byteLength;
   if (bytes[at] === 0 && bytes.byteLength >= pieceHeaderSize) {
     const length = uint32(bytes, at + 2);
@@ -92,7 +89,7 @@ export function readHeader(bytes: Bytes, checksum: Checksum): PieceHeader | Bloc
     return { shape: "piece", codec: bytes[at + 1] as number, length, checksum: uint32(bytes, at + 6) };
   }
   if (bytes[at] === 1 && bytes.byteLength >= blocksHeaderSize) {
-    if (checksum(bytes.subarray(0, blocksHeaderSize - 4)) !== uint32(bytes, blocksHeaderSize - 4)) return undefined;
+    if (crc32(bytes.subarray(0, blocksHeaderSize - 4)) !== uint32(bytes, blocksHeaderSize - 4)) return undefined;
     const size = uint32(bytes, at + 2);
     if (size === 0 || size > largestBlock || bytes[at + 1] !== 0) return undefined;
     const unknown = uint32(bytes, at + 6) === unknownLength && uint32(bytes, at + 10) === unknownLength;
@@ -107,24 +104,24 @@ export function readHeader(bytes: Bytes, checksum: Checksum): PieceHeader | Bloc
 }
 
 /** A value of one piece. The payload is copied. */
-export function makePiece(codec: StoredCodec, length: number, payload: Uint8Array, checksum: Checksum): Bytes {
+export function makePiece(codec: StoredCodec, length: number, payload: Uint8Array): Bytes {
   const piece = new Uint8Array(pieceHeaderSize + payload.byteLength);
   const at = common.byteLength;
   piece.set(common);
   piece[at + 1] = codecNames.indexOf(codec);
   setUint32(piece, at + 2, length);
   piece.set(payload, pieceHeaderSize);
-  setUint32(piece, at + 6, pieceChecksum(piece, checksum));
+  setUint32(piece, at + 6, pieceChecksum(piece));
   return piece;
 }
 
 /** The checksum that a piece should have: over its header and its payload. */
-export function pieceChecksum(piece: Uint8Array, checksum: Checksum): number {
-  return checksum(piece.subarray(pieceHeaderSize), checksum(piece.subarray(0, pieceHeaderSize - 4)));
+export function pieceChecksum(piece: Uint8Array): number {
+  return crc32(piece.subarray(pieceHeaderSize), crc32(piece.subarray(0, pieceHeaderSize - 4)));
 }
 
 /** The start of a value in blocks. */
-export function makeBlocksHeader(length: number | undefined, checksum: Checksum): Bytes {
+export function makeBlocksHeader(length: number | undefined): Bytes {
   const header = new Uint8Array(blocksHeaderSize);
   const at = common.byteLength;
   header.set(common);
@@ -132,7 +129,7 @@ export function makeBlocksHeader(length: number | undefined, checksum: Checksum)
   setUint32(header, at + 2, blockSize);
   if (length === undefined) header.fill(0xff, at + 6, at + 14);
   else setUint64(header, at + 6, length);
-  setUint32(header, blocksHeaderSize - 4, checksum(header.subarray(0, blocksHeaderSize - 4)));
+  setUint32(header, blocksHeaderSize - 4, crc32(header.subarray(0, blocksHeaderSize - 4)));
   return header;
 }
 
@@ -141,7 +138,6 @@ export function makeBlockHeader(
   { index, last, length }: Pick<BlockHeader, "index" | "last" | "length">,
   codec: StoredCodec,
   payload: Uint8Array,
-  checksum: Checksum,
 ): Bytes {
   const header = new Uint8Array(blockHeaderSize);
   setUint32(header, 0, index);
@@ -149,7 +145,7 @@ export function makeBlockHeader(
   header[5] = last ? 1 : 0;
   setUint32(header, 6, length);
   setUint32(header, 10, payload.byteLength);
-  setUint32(header, 14, blockChecksum(header, payload, checksum));
+  setUint32(header, 14, blockChecksum(header, payload));
   return header;
 }
 
@@ -171,17 +167,17 @@ export function readBlockHeader(bytes: Uint8Array): BlockHeader | undefined {
 export const checksumOf = (header: Uint8Array): number => uint32(header, 14);
 
 /** The checksum that a block should have: over its header and its payload. */
-export function blockChecksum(header: Uint8Array, payload: Uint8Array, checksum: Checksum): number {
-  return checksum(payload, checksum(header.subarray(0, blockHeaderSize - 4)));
+export function blockChecksum(header: Uint8Array, payload: Uint8Array): number {
+  return crc32(payload, crc32(header.subarray(0, blockHeaderSize - 4)));
 }
 
 /** The index over all blocks, and the footer. `entries` are the stored length and the checksum of each block, one after the other. */
-export function makeTrailer(header: Uint8Array, entries: readonly number[], length: number, checksum: Checksum): Bytes {
+export function makeTrailer(header: Uint8Array, entries: readonly number[], length: number): Bytes {
   const trailer = new Uint8Array(entries.length * 4 + footerSize);
   for (const [index, entry] of entries.entries()) setUint32(trailer, index * 4, entry);
   setUint64(trailer, trailer.byteLength - 16, length);
   setUint32(trailer, trailer.byteLength - 8, entries.length / 2);
-  setUint32(trailer, trailer.byteLength - 4, trailerChecksum(header, trailer, checksum));
+  setUint32(trailer, trailer.byteLength - 4, trailerChecksum(header, trailer));
   return trailer;
 }
 
@@ -193,8 +189,8 @@ export function readFooter(bytes: Uint8Array): Footer | undefined {
 }
 
 /** The checksum that a trailer should have: over the header of the value, the index and the footer. */
-export function trailerChecksum(header: Uint8Array, trailer: Uint8Array, checksum: Checksum): number {
-  return checksum(trailer.subarray(0, trailer.byteLength - 4), checksum(header));
+export function trailerChecksum(header: Uint8Array, trailer: Uint8Array): number {
+  return crc32(trailer.subarray(0, trailer.byteLength - 4), crc32(header));
 }
 
 export function uint32(bytes: Uint8Array, at: number): number {

@@ -1,4 +1,4 @@
-import { StorageError } from "@stowage/core";
+import { legacyUntil, StorageError } from "@stowage/core";
 import { levels } from "./codec.ts";
 import type { CodecName } from "./codec.ts";
 import { Codecs, missingCodec } from "./codecs.ts";
@@ -51,14 +51,7 @@ export function settle(options: CompressedOptions): Settings {
   if (!Number.isSafeInteger(maxSize) || maxSize < 1) refuse("maxSize must be a whole number of bytes");
   if (!codecs.has(codec)) throw missingCodec(codec);
   const maxStreamSize = options.maxSize ?? Number.POSITIVE_INFINITY;
-  return { codec, level, minSize, minSaving, maxSize, maxStreamSize, legacyUntil: moment(legacy), codecs };
-}
-
-function moment(legacy: CompressedOptions["legacy"]): number {
-  if (legacy === undefined) return Number.NEGATIVE_INFINITY;
-  if (legacy === "raw") return Number.POSITIVE_INFINITY;
-  const until = typeof legacy === "object" && legacy !== null ? new Date(legacy.until).getTime() : Number.NaN;
-  return Number.isNaN(until) ? refuse('legacy must be "raw" or { until: a date }') : until;
+  return { codec, level, minSize, minSaving, maxSize, maxStreamSize, legacyUntil: legacyUntil(legacy, "compressed"), codecs };
 }
 
 function refuse(what: string): never {

@@ -1,8 +1,7 @@
 import type { Bytes } from "@stowage/core";
-import { crc32 } from "./crc32.ts";
+import { crc32, litter } from "@stowage/core";
 import { blockSize, checksumOf, checksumSize, lastChecksum, plainSizeOf, setUint32, storedSizeOf, uint32 } from "./format.ts";
 import type { Header } from "./format.ts";
-import { litter } from "./litter.ts";
 import { Damage } from "./unreadable.ts";
 
 /** The stored form of a value that is all there. */
@@ -43,7 +42,7 @@ export async function* sealStream(header: Bytes, chunks: AsyncIterable<Uint8Arra
     setUint32(stored, at, last ? lastChecksum(checksum, size) : checksum);
     parts = [];
     lead = filled = 0;
-    litter();
+    litter(stored.byteLength);
     return stored;
   };
 
@@ -104,7 +103,7 @@ export async function* openStream(
       const block = await source.take(blockEnd - at);
       checksum = crc32(block, checksum);
       check(header, checksum, uint32(await source.take(checksumSize), 0), at, blockEnd, size);
-      litter();
+      litter(block.byteLength);
       yield block;
     }
   } finally {

@@ -1,8 +1,7 @@
 import type { Bytes, ByteStorage, PutOptions } from "@stowage/core";
-import { concatBytes, StorageError } from "@stowage/core";
+import { concatBytes, crc32, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { expect, test } from "vitest";
-import { crc32 } from "./crc32.ts";
 import { envelope } from "./envelope.ts";
 import { blockSize, setUint32 } from "./format.ts";
 import { Below, bytesOf, chunksOf, codeOf, collect, same } from "./testing/samples.ts";

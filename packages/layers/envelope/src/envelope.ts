@@ -3,6 +3,7 @@ import {
   checkBatch,
   checkBytes,
   checkDeleteOptions,
+  checkOptions,
   checkPutOptions,
   checkReadOptions,
   checkSource,
@@ -10,6 +11,7 @@ import {
   isConditional,
   isExpired,
   isRepeatable,
+  legacyUntil,
   otherVersion,
   rejecting,
   scan,
@@ -29,6 +31,7 @@ import type {
   Details,
   Entry,
   EntryInfo,
+  Legacy,
   ListOptions,
   Operation,
   Page,
@@ -41,7 +44,6 @@ import { capabilitiesOver } from "./capabilities.ts";
 import { create } from "./creating.ts";
 import { EnvelopedValues } from "./enveloped-values.ts";
 import { parseEtag } from "./etags.ts";
-import { legacyUntil } from "./settings.ts";
 import { sweep } from "./sweep.ts";
 import type { SweepOptions, SweepProgress } from "./sweep.ts";
 
@@ -50,7 +52,7 @@ export interface EnvelopeOptions {
    * Values without a header are from before this layer and are given as they are: `"raw"` for ever, or `until` a moment
    * (a date, its text, or milliseconds since the epoch). @default they are `corrupt`
    */
-  readonly legacy?: "raw" | { readonly until: Date | string | number } | undefined;
+  readonly legacy?: Legacy | undefined;
   /** By which entries expire. @default the time of the storage below */
   readonly clock?: Clock | undefined;
 }
@@ -63,7 +65,8 @@ export interface EnvelopeOptions {
  * is freed by `findLayer(storage, EnvelopeStorage)?.sweep()`.
  */
 export function envelope(options: EnvelopeOptions = {}): ByteLayer {
-  const until = legacyUntil(options);
+  checkOptions({}, options, "envelope", ["legacy"]);
+  const until = legacyUntil(options.legacy, "envelope");
   return (inner) => new EnvelopeStorage(inner, options, until);
 }
 

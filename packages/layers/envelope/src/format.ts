@@ -1,6 +1,5 @@
-import { headerOf, makeHeader as makeCommonHeader } from "@stowage/core";
+import { crc32, headerOf, makeHeader as makeCommonHeader } from "@stowage/core";
 import type { Bytes, Metadata } from "@stowage/core";
-import { crc32 } from "./crc32.ts";
 import { decodeMetadata, encodeMetadata } from "./metadata.ts";
 import { Damage, newer } from "./unreadable.ts";
 

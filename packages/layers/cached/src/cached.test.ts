@@ -250,6 +250,20 @@ test("invalidate forgets a key, or all under a prefix, and nothing else", async 
   expect(cache.stats()).toMatchObject({ entries: 0, bytes: 0 });
 });
 
+test.each([undefined, null, {}, { prefix: 1 }, 5])("invalidate of %j rejects and forgets nothing", async (target) => {
+  const { storage, cache } = setUp();
+  await storage.put("key", "value");
+  await expect(cache.invalidate(target as never)).rejects.toMatchObject({ code: "invalid-option" });
+  expect(cache.stats().entries).toBe(1);
+});
+
+test("a clear of what is no prefix rejects and does not throw, and leaves nothing pending", async () => {
+  const { storage, cache } = setUp();
+  await storage.put("key", "value");
+  await expect(storage.clear({ prefix: Symbol("none") as never })).rejects.toBeInstanceOf(Error);
+  expect(cache.stats().pendingWrites).toBe(0);
+});
+
 test("writes that are under way are counted", async () => {
   const { below, storage, cache } = setUp();
   const [put, clear] = [below.hold("put"), below.hold("clear")];
@@ -443,10 +457,12 @@ test("a cache holds no more than maxEntries, and no more than maxSize", async ()
 });
 
 test("after close nothing is served any more", async () => {
-  const { storage } = setUp();
+  const { storage, cache } = setUp();
   await storage.put("key", "value");
   await storage.close();
   await expect(storage.get("key")).rejects.toMatchObject({ code: "closed" });
+  await expect(cache.invalidate("key")).rejects.toMatchObject({ code: "closed" });
+  await expect(cache.warm(["key"])).rejects.toMatchObject({ code: "closed" });
 });
 
 test("what a read of the cache streams can be cut like any other", async () => {

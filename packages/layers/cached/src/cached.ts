@@ -171,7 +171,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
 
   override clear(options?: ClearOptions): Promise<void> {
     if (this.#mustRefuse(options)) return this.#refuse("clear", options);
-    return this.#change("clear", { prefix: options?.prefix ?? "" }, options, () => this.below.clear(options));
+    return rejecting(() => this.#change("clear", { prefix: options?.prefix ?? "" }, options, () => this.below.clear(options)));
   }
 
   /** Serves what is cached; a stream from below is passed on and not kept. */
@@ -222,9 +222,12 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
    *
    * @throws StorageError `unavailable`: the store could not forget; this cache does not ask it until it could
    */
-  invalidate(target: string | { readonly prefix: string }): Promise<void> {
-    if (!this.#lifecycle.ready) return this.#refuse("invalidate", undefined);
-    return this.#changes.invalidate(typeof target === "string" ? { keys: [target] } : { prefix: target.prefix });
+  async invalidate(target: string | { readonly prefix: string }): Promise<void> {
+    this.#lifecycle.check("invalidate");
+    if (typeof target === "string") return await this.#changes.invalidate({ keys: [target] });
+    if (typeof target?.prefix === "string") return await this.#changes.invalidate({ prefix: target.prefix });
+    const message = "invalidate takes a key, or { prefix } for all under it.";
+    throw new StorageError("invalid-option", message, { operation: "invalidate", storage: this.name });
   }
 
   /**

@@ -60,8 +60,7 @@ export async function mend(
   // The tombstones first: a value may be dead only by them.
   const changes = found.map(async ({ replica, look, damaged }) => {
     if (deleted !== oldest && deletedVersion(look) < deleted) {
-      await replica.inOrder(key, (landing) => bury(placeOn(replica, job, deleted, landing), look.tombstone));
-      tally.copied++;
+      if (await replica.inOrder(key, (landing) => bury(placeOn(replica, job, deleted, landing), look.tombstone))) tally.copied++;
     }
     const lives = source !== undefined && valueVersion(source.look)! >= deleted;
     if (!lives) {

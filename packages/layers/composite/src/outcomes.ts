@@ -54,7 +54,8 @@ export function gather<T>(demand: Demand, attempts: readonly Promise<T>[], onHop
 function tooFew({ step, operation, key, replicas, needed }: Demand, reached: number, missed: readonly Missed[]): unknown {
   const own = missed.filter(({ error }) => !(error instanceof GivenUp)).toSorted((a, b) => a.replica.index - b.replica.index);
   const [first] = own;
-  if (reached === 0 && own.every(({ error }) => isRefusal(error) && codeOf(error) === codeOf(first?.error))) return first?.error;
+  if (first !== undefined && reached === 0 && own.every(({ error }) => isRefusal(error) && codeOf(error) === codeOf(first.error)))
+    return first.error;
   const did = step === "ask" ? `The ${operation} could ask` : `The ${operation} reached`;
   const unsure = missed.some(({ error }) => !StorageError.is(error) || error.outcome === "unknown");
   return new StorageError("partial", `${did} ${reached} of ${replicas.length} replicas, and ${needed} are needed: ${listOf(missed)}.`, {

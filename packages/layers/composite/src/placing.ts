@@ -53,14 +53,18 @@ export async function placeOver(
   }
 }
 
-/** Puts the tombstone of a key: nothing older than its version lives. */
-export async function bury(place: Place, known: EntryInfo | undefined): Promise<void> {
-  const { tombstoneKey } = place;
+/** Puts the tombstone of a key: nothing older than its version lives. False where one as new is there already. */
+export async function bury(place: Place, known: EntryInfo | undefined): Promise<boolean> {
+  const { tombstoneKey, replica } = place;
   const value = tombstoneValue(place.key);
   const metadata: Metadata = { [versionName]: place.version };
-  await placeOver({ ...place, key: tombstoneKey }, known, (condition, signal) =>
-    place.replica.storage.put(tombstoneKey, value, { ...condition, metadata, signal }),
-  );
+  let buried = false;
+  await placeOver({ ...place, key: tombstoneKey }, known, async (condition, signal) => {
+    const info = await replica.storage.put(tombstoneKey, value, { ...condition, metadata, signal });
+    buried = true;
+    return info;
+  });
+  return buried;
 }
 
 /** Deletes the value under a key unless it is as new as a version. */

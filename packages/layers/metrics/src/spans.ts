@@ -50,7 +50,7 @@ export class CallSpan {
   run<T>(send: () => Promise<T>): Promise<T> {
     let answer: Promise<T> | undefined;
     const once = (): Promise<T> => (answer ??= rejecting(send));
-    guarded(() => context.with(this.#context, once));
+    guarded(() => void context.with(this.#context, once));
     return once();
   }
 

@@ -261,7 +261,7 @@ async function scrape(): Promise<string> {
   }
   const mock = new MockStorage();
   mock.on("get", "broken").fails(new StorageError("unavailable", "Down."));
-  const storage = metrics({ name: "users" })(cached()(new Queue(mock))) as ByteStorage;
+  const storage = metrics({ name: "users" })(cached()(new Queue(mock)));
   await storage.put("a", one);
   await storage.get("a");
   mock.on("getEntry", "broken").fails(new StorageError("unavailable", "Down."));

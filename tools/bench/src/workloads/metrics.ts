@@ -1,8 +1,7 @@
 import { metrics as openTelemetry } from "@opentelemetry/api";
 import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
-import type { AnyLayer, Storage } from "@stowage/core";
+import type { AnyLayer, Call, Next, Storage } from "@stowage/core";
 import { AroundStorage } from "@stowage/core";
-import type { Call, Next } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { metrics } from "@stowage/metrics";
 import { getting, keysOf, putAll, putting } from "../harness/calls.ts";
@@ -70,12 +69,12 @@ function on(...layers: AnyLayer[]): Storage<string> {
 /** What the clock alone costs on this machine. */
 class TwoReads extends AroundStorage<string> {
   readonly name = "clock";
-  #duration = 0;
+  duration = 0;
 
   protected override around<T>(_call: Call, next: Next<T>): Promise<T> {
     const start = performance.now();
     const answer = next();
-    this.#duration += performance.now() - start;
+    this.duration += performance.now() - start;
     return answer;
   }
 }

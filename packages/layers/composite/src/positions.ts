@@ -18,15 +18,15 @@ export function positionOf({ cursor, startAfter }: ListOptions): Position | unde
   throw new StorageError("invalid-option", "The cursor is not one that this storage gave.", { operation: "list", storage: "composite" });
 }
 
-/** A key that nothing at or before the position sorts after, or nearly so; what is rolled up there is passed over by `isPast`. */
+/** The key after which a replica is to list. After a prefix that is nearly its end; `isPast` knows the rest. */
 export function startAfterOf({ after, kind }: Position): string {
   return kind === "key" ? after : after + lastCharacter;
 }
 
-/** Whether a name of a page was given already. */
+/** Whether a name of a page was given already: what is rolled up begins before a key in its midst. */
 export function isPast(name: string, position: Position | undefined): boolean {
-  if (position === undefined) return false;
-  return compareKeys(name, position.after) <= 0 || (position.kind === "prefix" && name.startsWith(position.after));
+  if (position?.kind !== "prefix") return false;
+  return name.startsWith(position.after) || compareKeys(name, position.after) <= 0;
 }
 
 const lastCharacter = "\u{10ffff}";

@@ -240,7 +240,7 @@ test("what is known of official names agrees with their plugins", async () => {
   for (const plugin of registry.known) {
     const known = official.get(plugin.name);
     expect(known?.kind, plugin.name).toBe(plugin.kind);
-    const traits = plugin.kind === "layer" ? (plugin.traits ?? []) : plugin.kind === "codec" ? ["codes"] : [];
+    const traits = plugin.kind === "codec" ? ["codes"] : (plugin.traits ?? []);
     expect(known?.traits, plugin.name).toEqual(traits);
   }
   expect(registry.known.map(({ name }) => name).sort()).toEqual([

@@ -4,6 +4,7 @@ import { machine, Report } from "./harness/report.ts";
 import type { Workload } from "./harness/workload.ts";
 import { Bench } from "./harness/workload.ts";
 import { caching } from "./workloads/caching.ts";
+import { compositing } from "./workloads/composite.ts";
 import { compression } from "./workloads/compression.ts";
 import { encryption } from "./workloads/encryption.ts";
 import { envelope } from "./workloads/envelope.ts";
@@ -26,6 +27,7 @@ const workloads: readonly Workload[] = [
   caching,
   envelope,
   retrying,
+  compositing,
   measuring,
   sqlite,
   telling,

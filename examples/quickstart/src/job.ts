@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import { openAsBlob } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { CachedStorage } from "@stowage/cached";
 import type { Bytes, ByteStorage, EntryInfo, Storage } from "@stowage/core";
-import { forEachConcurrently, scan, update } from "@stowage/core";
+import { findLayer, forEachConcurrently, scan, update } from "@stowage/core";
+import type { PlaceMetrics } from "@stowage/metrics";
+import { metricsOf } from "@stowage/metrics";
 import type { Found, FoundFile } from "./folder.ts";
 import type { Progress } from "./progress.ts";
 
@@ -31,6 +34,10 @@ export interface Summary {
   /** Entries of files that are gone from the folder. */
   readonly removed: number;
   readonly runs: number;
+  /** What was measured above each part of the stack of the files, from the backend up; empty where it has no metrics. */
+  readonly places: readonly PlaceMetrics[];
+  /** The share of reads of the index that memory answered; `undefined` where it has no cache. */
+  readonly hitRatio: number | undefined;
   /** Keys that did not come back as they were. */
   readonly different: readonly string[];
 }
@@ -68,6 +75,8 @@ export async function runJob(
     listed,
     removed,
     runs,
+    places: metricsOf(files),
+    hitRatio: findLayer(index, CachedStorage)?.stats().hitRatio,
     different,
   };
 }

@@ -5,16 +5,18 @@ import { loadStorages } from "@stowage/config";
 import { findFiles } from "./folder.ts";
 import { runJob } from "./job.ts";
 import type { Summary } from "./job.ts";
+import { makeKey } from "./key.ts";
 import { startProgress } from "./progress.ts";
 import { reportOf } from "./report.ts";
 
 const usage = `Usage: npm start [-- folder] [--config storage.yaml]
 
 Puts every file of a folder through the stack that storage.yaml describes, reads all back byte for byte,
-lists them, updates one entry by compare-and-set, and shows what it took.
+lists them, updates one entry by compare-and-set, and shows what it took in each layer.
 Without a folder it takes the sources and docs of this repository.`;
 
 const repository = resolve(import.meta.dirname, "../../..");
+const ownConfig = resolve(import.meta.dirname, "../storage.yaml");
 const interrupted = new AbortController();
 process.once("SIGINT", () => interrupted.abort(new Error("Interrupted; what was stored is whole.")));
 process.exitCode = await main();
@@ -24,6 +26,7 @@ async function main(): Promise<number> {
   try {
     const { folder, config } = readArguments();
     const files = await findFiles(folder ?? repository);
+    if (config === ownConfig) await makeKey(resolve(import.meta.dirname, "../data/first.key"));
     const storages = await loadStorages(config);
     let summary: Summary;
     try {
@@ -54,7 +57,7 @@ function readArguments(): { folder: string | undefined; config: string } {
   const [folder] = positionals;
   return {
     folder: folder === undefined ? undefined : resolve(here, folder),
-    config: values.config === undefined ? resolve(import.meta.dirname, "../storage.yaml") : resolve(here, values.config),
+    config: values.config === undefined ? ownConfig : resolve(here, values.config),
   };
 }
 

@@ -1,9 +1,10 @@
 import Table from "cli-table3";
+import type { PlaceMetrics } from "@stowage/metrics";
 import type { Summary } from "./job.ts";
 
 /** What a run took, as a table; as plain lines where nobody looks. */
 export function reportOf(summary: Summary, pretty: boolean = process.stdout.isTTY): string {
-  const { found, bytesIn, bytesStored, runs, removed, different } = summary;
+  const { found, bytesIn, bytesStored, runs, removed, places, hitRatio, different } = summary;
   const rows: [string, string][] = [
     ["folder", found.folder],
     ["files", `${found.files.length}`],
@@ -17,6 +18,8 @@ export function reportOf(summary: Summary, pretty: boolean = process.stdout.isTT
     ["get throughput", throughput(bytesIn, found.files.length, summary.getTime)],
     ["runs of this folder", `${runs}`],
   ];
+  if (places.length > 0) rows.push(["waited for each layer", places.map(timeOf(places)).join("\n")]);
+  if (hitRatio !== undefined) rows.push(["hit ratio of the index's cache", `${(100 * hitRatio).toFixed(1)} %`]);
   if (removed > 0) rows.push(["removed, gone from the folder", `${removed}`]);
   if (found.skipped.length > 0) rows.push(["skipped", found.skipped.join("\n")]);
   rows.push(["read back byte for byte", different.length === 0 ? "all the same" : `DIFFERENT: ${different.join(", ")}`]);
@@ -24,6 +27,13 @@ export function reportOf(summary: Summary, pretty: boolean = process.stdout.isTT
   const table = new Table({ style: { head: [], border: [] } });
   table.push(...rows);
   return table.toString();
+}
+
+/** What the callers of the stack waited for a part, and its share. A part whose time is an estimate has a "~". */
+function timeOf(places: readonly PlaceMetrics[]): (place: PlaceMetrics) => string {
+  const all = places.reduce((sum, { ownTime }) => sum + ownTime, 0);
+  return ({ parts, ownTime, approximate }) =>
+    `${parts.join(", ")}: ${approximate ? "~" : ""}${ownTime.toFixed(0)} ms (${((100 * ownTime) / all).toFixed(0)} %)`;
 }
 
 function latencies(values: Float64Array): string {

@@ -42,7 +42,8 @@ export class Place {
   }
 }
 
-const monotonic = (): number => performance.now();
+/** Bound: one call less for each reading. */
+const monotonic: () => number = performance.now.bind(performance);
 
 /** All that stands below, from the backend up, and the places where it ends. */
 function partsOf(

@@ -1,4 +1,4 @@
-import type { Attributes, Context, Span } from "@opentelemetry/api";
+import type { Attributes, Context, Span, Tracer } from "@opentelemetry/api";
 import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { OperationName } from "@stowage/core";
 import { rejecting } from "@stowage/core";
@@ -11,6 +11,7 @@ import type { PlaceName } from "./place.ts";
 export class Spans {
   readonly #name: PlaceName;
   readonly #kind: SpanKind;
+  #tracer: Tracer | undefined;
 
   /** @param isBackend the calls leave for a backend, so others may see them too */
   constructor(name: PlaceName, isBackend: boolean) {
@@ -29,7 +30,8 @@ export class Spans {
         [attributeNames.layer]: layer,
       };
       const around = context.active();
-      const span = trace.getTracer(scope).startSpan(`${operation} ${storage}`, { kind: this.#kind, attributes }, around);
+      this.#tracer ??= trace.getTracer(scope); // finds a provider that is set later by itself
+      const span = this.#tracer.startSpan(`${operation} ${storage}`, { kind: this.#kind, attributes }, around);
       return new CallSpan(span, trace.setSpan(around, span));
     });
   }

@@ -131,8 +131,8 @@ export class Writes {
     on: { readonly onEnd?: (replica: Replica) => void; readonly onHopeless?: () => void } = {},
   ): Promise<EntryInfo> {
     const { operation, key, expiresAt, metadata } = written;
-    const { replicas, versions } = this.#settings;
-    const tombstoneKey = await tombstoneKeyOf(key);
+    const { replicas, versions, singleWriter } = this.#settings;
+    const tombstoneKey = singleWriter && expiresAt === undefined ? "" : await tombstoneKeyOf(key);
     const looks = this.#look(key, tombstoneKey, signal);
     if (looks !== undefined) await this.#learn(operation, key, looks);
     const version = versions.next();

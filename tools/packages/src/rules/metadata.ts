@@ -33,8 +33,8 @@ export const metadata: Rule = ({ word, manifest, files, read }, all) => {
   same("license", manifest.license, "MIT");
   same("type", manifest.type, "module");
   same("sideEffects", manifest.sideEffects, false);
-  // Editors read the schema of storage files out of the package.
-  const others = word === "config" ? ["storage.schema.json"] : [];
+  // Editors read the schema of storage files out of the package, and operators its dashboards.
+  const others = [...(word === "config" ? ["storage.schema.json"] : []), ...(word === "metrics" ? ["dashboards"] : [])];
   same("files", manifest.files, ["dist", ...others, "!dist/**/*.map"]);
   same("engines", manifest.engines, { node: ">=22.19" });
   same("publishConfig.access", manifest.publishConfig?.access, "public");

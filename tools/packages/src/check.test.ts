@@ -122,6 +122,13 @@ describe("the checker", () => {
     ["a backend that does not run the contract", "folder", "src/folder.test.ts", "describeLayer();", "No test calls describeStorage"],
     ["a layer that does not run the contract", "slow", "src/slow.test.ts", undefined, "No test calls describeLayer"],
     ["a codec that is not tested as one", "slow", "src/plugin.ts", '    name: "slow",\n    kind: "codec",', "No test calls describeCodec"],
+    [
+      "a combiner that is not tested as a storage",
+      "slow",
+      "src/plugin.ts",
+      '    name: "slow",\n    kind: "backend",',
+      "No test calls describeStorage",
+    ],
     ["memory without a run of the contract", "testing", "src/runs.test.ts", "", "No test calls describeStorage on memoryStorage"],
     [
       "a small layer without a run of the contract",

@@ -25,8 +25,13 @@ function neededRuns({ word, kind, read }: Package): Run[] {
   }
   if (word === "memory") return [{ call: "describeStorage", over: "memoryStorage" }];
   if (kind === "backend") return [{ call: "describeStorage" }];
-  if (kind === "layer") return [{ call: read("src/plugin.ts").includes('kind: "codec"') ? "describeCodec" : "describeLayer" }];
-  return [];
+  return kind === "layer" ? [{ call: runOf(read("src/plugin.ts")) }] : [];
+}
+
+/** A combiner stands among the layers, but it is a storage of several and runs the contract as a backend does. */
+function runOf(plugin: string): Run["call"] {
+  if (plugin.includes('kind: "codec"')) return "describeCodec";
+  return plugin.includes('kind: "backend"') ? "describeStorage" : "describeLayer";
 }
 
 function runsOf(subject: Package, all: readonly Package[]): string[] {

@@ -71,7 +71,9 @@ export class WeakenedStorage<V> extends ForwardingStorage<V> {
   }
 
   override get capabilities(): Capabilities {
-    return { ...this.below.capabilities, ...this.#weakness.lacks };
+    const { capabilities } = this.below;
+    const weakened = { ...capabilities, ...this.#weakness.lacks };
+    return capabilities.ttl === false ? { ...weakened, ttl: false } : weakened; // lazy is more than none
   }
 
   override async get(key: string, options?: CallOptions): Promise<V | undefined> {

@@ -2,7 +2,7 @@ import { mkdtempSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compressed } from "@stowage/compressed";
+import { compressed, CompressedStorage } from "@stowage/compressed";
 import type { AnyStorage, ByteLayer, ByteStorage, Clock } from "@stowage/core";
 import { stack } from "@stowage/core";
 import { envelope } from "@stowage/envelope";
@@ -11,7 +11,7 @@ import { memoryStorage } from "@stowage/memory";
 import type { CreateContext, DocumentedChanges } from "@stowage/testing/contract";
 import { describeLayer, describeStorage } from "@stowage/testing/contract";
 import type { EncryptedOptions } from "./index.ts";
-import { encrypted } from "./index.ts";
+import { encrypted, EncryptedStorage } from "./index.ts";
 import { secretOf } from "./testing/set-up.ts";
 
 const keys: EncryptedOptions["keys"] = [{ id: "2026-11", secret: secretOf(7) }];
@@ -43,18 +43,20 @@ if (process.env["STOWAGE_EFFORT"] === "full") {
     directories.set(storage, directory);
     return storage;
   };
-  const layered = (inner: ByteStorage, { clock }: CreateContext): ByteStorage =>
-    compressedAndEncrypted(clock).reduce((below, layer) => layer(below), inner);
+  /** Another storage of the same kind over the same folder. */
+  const again = (storage: AnyStorage, context: CreateContext): ByteStorage => {
+    const directory = directories.get(storage);
+    if (directory !== undefined) return folder(directory, context);
+    const below = again(storage.inner[0]!, context);
+    if (storage instanceof EncryptedStorage) return encrypted({ keys, clock: context.clock })(below);
+    return storage instanceof CompressedStorage ? compressed({ clock: context.clock, minSize: 1, minSaving: 0 })(below) : below;
+  };
   describeLayer("compressed and encrypted on a folder, as a layer", {
     inner: (context) => folder(mkdtempSync(join(tmpdir(), "stowage-encrypted-")), context),
     create(inner, context) {
-      const storage = layered(inner, context);
+      const storage = compressedAndEncrypted(context.clock).reduce((below, layer) => layer(below), inner);
       const directory = directoryBelow(storage);
-      return {
-        storage,
-        reopen: () => layered(inner instanceof Object && directories.has(inner) ? folder(directory, context) : inner, context),
-        cleanup: () => rm(directory, { recursive: true, force: true }),
-      };
+      return { storage, reopen: () => again(storage, context), cleanup: () => rm(directory, { recursive: true, force: true }) };
     },
     documented,
   });

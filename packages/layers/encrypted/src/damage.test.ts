@@ -211,7 +211,6 @@ test("headers and bodies of two versions of one entry do not mix", async () => {
 
 test("random damage of any kind is refused", async () => {
   const random = numbers(seed);
-  console.log(`seed ${seed}`);
   for (const suite of suites) {
     for (const [size, times] of [
       [0, 1],
@@ -274,6 +273,5 @@ test("100,000 values have 100,000 nonces and as many data keys", async () => {
 });
 
 test("enough ciphertexts were tampered with", () => {
-  console.log(`${tampered} tampered ciphertexts`);
   expect(tampered).toBeGreaterThan(full ? 20_000 : 2000);
 });

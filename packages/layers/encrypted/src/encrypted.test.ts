@@ -305,9 +305,9 @@ test("nothing of a chunk leaves before its tag is right: a stream ends with the 
     stored[154 + 2 * (mebibyte + 16) + 5] = 99;
     await memory.put("a", stored);
     const received: Bytes[] = [];
-    const entry = await storage.read("a");
+    const entry = (await storage.read("a")) as Entry<ReadableStream<Bytes>>;
     const error = await (async () => {
-      for await (const piece of entry?.value as ReadableStream<Bytes>) received.push(piece);
+      for await (const piece of entry.value) received.push(piece);
     })().catch(failed);
     expect(error).toMatchObject({ code: "tampered", key: "a" });
     expect(same(Buffer.concat(received), value.slice(0, 2 * mebibyte))).toBe(true);

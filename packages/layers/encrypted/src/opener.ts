@@ -1,5 +1,5 @@
 import type { Bytes, StoredLayout, StoredValue } from "@stowage/core";
-import { copyBytes, headerOf, missingLayer } from "@stowage/core";
+import { copyBytes, headerOf, litter, missingLayer } from "@stowage/core";
 import {
   chunkAt,
   chunkBitsOf,
@@ -21,7 +21,7 @@ import { Pieces } from "./pieces.ts";
 import { tagSize } from "./sodium.ts";
 import { suiteByNumber } from "./suites.ts";
 import type { Suite } from "./suites.ts";
-import { alwaysAtOnce, turns } from "./turns.ts";
+import { alwaysAtOnce, garbage, turns } from "./turns.ts";
 import { unreadable } from "./unreadable.ts";
 import { roomForDataKey } from "./wrapping.ts";
 import type { Wrapping } from "./wrapping.ts";
@@ -139,6 +139,7 @@ export class Opener {
         if (piece.byteLength !== (last ? size + endSize : size)) throw unreadable("cut off", name);
         if (last) checkEnd(piece, size, chunks, name);
         if (!turns.hasTime) await turns.next();
+        litter(garbage * size);
         setNonce(nonce, index, last);
         const chunk = suite.openApart(last ? piece.subarray(0, size) : piece, nonce, dataKey);
         if (chunk === undefined) throw unreadable("chunk", name);

@@ -1,5 +1,5 @@
 import type { Bytes } from "@stowage/core";
-import { StorageError } from "@stowage/core";
+import { litter, StorageError } from "@stowage/core";
 import { chunkBitsFor, chunksOf, endSize, headerSize, largestInSmallChunks, sizeOfChunk, storedSizeOf, writeEnd } from "./format.ts";
 import type { Chunks } from "./format.ts";
 import type { KeyRing, RingKey } from "./key-ring.ts";
@@ -7,7 +7,7 @@ import { mostChunks, roomForNonce, setNonce } from "./nonces.ts";
 import { plainChunks } from "./plain-chunks.ts";
 import type { Suite } from "./suites.ts";
 import { tagSize } from "./sodium.ts";
-import { alwaysAtOnce, turns } from "./turns.ts";
+import { alwaysAtOnce, garbage, turns } from "./turns.ts";
 import { roomForDataKey } from "./wrapping.ts";
 import type { Wrapping } from "./wrapping.ts";
 
@@ -89,6 +89,7 @@ export class Sealer {
         }
         if (index === mostChunks) throw tooLarge(name);
         if (!turns.hasTime) await turns.next();
+        litter(garbage * bytes.byteLength);
         setNonce(nonce, index++, last);
         size += bytes.byteLength;
         for (const piece of suite.sealApart(bytes, nonce, dataKey)) yield piece;

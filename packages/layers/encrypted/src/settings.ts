@@ -1,4 +1,4 @@
-import { checkOptions, nearestName } from "@stowage/core";
+import { checkOptions, legacyUntil, nearestName } from "@stowage/core";
 import type { EncryptedOptions, KeyOptions } from "./encrypted.ts";
 import { longestKeyId } from "./format.ts";
 import { passphraseSource, quoted, refusal, secretSource } from "./key-sources.ts";
@@ -30,11 +30,13 @@ export function settle(options: EncryptedOptions): Settings {
   checkOptions({}, options, "encrypted", ["keys", "current", "suite", "context", "legacy"]);
   const { keys, suite = "auto", context = "", legacy } = options;
   const sources = sourcesOf(keys);
-  const { current = [...sources.keys()][0] as string } = options;
+  const current = options.current ?? String(sources.keys().next().value);
   if (!sources.has(current)) throw refusal(`current must be the id of one of the keys, and ${quoted(current)} is none`);
   if (!suites.includes(suite)) throw refusal(`suite must be ${suites.map(quoted).join(" or ")}`);
   if (typeof context !== "string" || !context.isWellFormed()) throw refusal("context must be a well-formed text");
-  return { sources, current, suite, suiteFor: suiteChoice(suite), context, legacyUntil: moment(legacy) };
+  if ((legacy as unknown) === "raw")
+    throw refusal("legacy must be { until: a date }: for ever, whoever can write below could pass off anything");
+  return { sources, current, suite, suiteFor: suiteChoice(suite), context, legacyUntil: legacyUntil(legacy, "encrypted") };
 }
 
 /** Forgets the secrets of settings that were only made to be checked. */
@@ -70,11 +72,4 @@ function sourceOf(key: KeyOptions, id: string): KeySource {
     throw refusal(`the key ${quoted(id)} has a secret, to which salt, memory and passes do not apply`);
   }
   return secretSource(secret as KeySecret, id);
-}
-
-function moment(legacy: EncryptedOptions["legacy"]): number {
-  if (legacy === undefined) return Number.NEGATIVE_INFINITY;
-  const until = typeof legacy === "object" && legacy !== null ? new Date(legacy.until).getTime() : Number.NaN;
-  if (Number.isNaN(until)) throw refusal("legacy must be { until: a date }");
-  return until;
 }

@@ -41,8 +41,8 @@ export class Streaming extends ForwardingStorage<Bytes> {
   readonly name: string = "streaming";
   readonly #change: Partial<Capabilities>;
 
-  constructor(inner: ByteStorage | MockStorage<Bytes>, change: Partial<Capabilities> = {}) {
-    super(inner as ByteStorage);
+  constructor(inner: ByteStorage | MockStorage, change: Partial<Capabilities> = {}) {
+    super(inner);
     this.#change = change;
   }
 

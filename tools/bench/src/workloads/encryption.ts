@@ -73,6 +73,7 @@ async function ciphers(bench: Bench): Promise<void> {
 
 const stacked = "compressed(), encrypted(), file";
 const inPool = "unstorage fs, zstd-3 in the pool, GCM by hand";
+/** What blocks the thread for as long as zstd takes: nobody's default, and the fastest that can be done by hand. */
 const atOnce = "unstorage fs, zstd-3 at once, GCM by hand";
 
 async function pipelines(bench: Bench): Promise<void> {
@@ -110,9 +111,11 @@ async function pipelines(bench: Bench): Promise<void> {
     await storage.close();
     for (const [name] of contenders) rows.push([`${size / 1024} KiB`, name, speed(puts, name), speed(gets, name)]);
     const [put, get] = targets[size] as readonly [number | undefined, number];
-    const best = (result: Comparison): number => Math.min(result.ratio(stacked, inPool), result.ratio(stacked, atOnce));
-    if (put !== undefined) bench.report.atLeast(`put text of ${size / 1024} KiB, of the best by hand on unstorage`, best(puts), put);
-    bench.report.atLeast(`get text of ${size / 1024} KiB, of the best by hand on unstorage`, best(gets), get);
+    const name = `text of ${size / 1024} KiB`;
+    if (put !== undefined) bench.report.atLeast(`put ${name}, of unstorage and the pool by hand`, puts.ratio(stacked, inPool), put);
+    bench.report.atLeast(`get ${name}, of unstorage and the pool by hand`, gets.ratio(stacked, inPool), get);
+    bench.report.atLeast(`put ${name}, of unstorage and zstd at once by hand`, puts.ratio(stacked, atOnce), 1);
+    bench.report.atLeast(`get ${name}, of unstorage and zstd at once by hand`, gets.ratio(stacked, atOnce), 1);
   }
   bench.report.table("text, compressed and encrypted in a folder", ["size", "contender", "put MB/s", "get MB/s"], rows);
 }

@@ -60,7 +60,7 @@ export class Refused extends Error {
 export function readByTheDocument(stored: Uint8Array, agreed: Agreed): Uint8Array {
   if (!equal(stored.subarray(0, 14), common.subarray(0, 14)) || stored.byteLength < 15) throw new Refused("corrupt");
   if (stored[14] !== 1) throw new Refused("unsupported");
-  if (stored.byteLength < 174) throw new Refused("corrupt");
+  if (stored.byteLength < 154) throw new Refused("corrupt");
   const idField = stored.subarray(17, 50);
   const known = Object.entries(agreed.keys).find(([id]) => {
     const field = Buffer.alloc(33);

@@ -2,8 +2,8 @@ import type { Capabilities } from "@stowage/core";
 import { explain, json, stack } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { describe, expect, test } from "vitest";
-import type { CompositeOptions } from "./index.ts";
-import { composite, CompositeStorage } from "./index.ts";
+import type { CompositeOptions, CompositeStorage } from "./index.ts";
+import { composite } from "./index.ts";
 import { without } from "./testing/weaker.ts";
 
 const one = memoryStorage();

@@ -18,10 +18,15 @@ export function present<I extends EntryInfo>(info: I): I {
 function withoutVersion(metadata: EntryInfo["metadata"]): EntryInfo["metadata"] {
   if (metadata === undefined || !Object.hasOwn(metadata, versionName)) return metadata;
   const { [versionName]: _version, ...visible } = metadata;
-  for (const _name in visible) return visible;
-  return undefined;
+  return isEmpty(visible) ? undefined : visible;
 }
 
 export function presentOrMissing<I extends EntryInfo>(info: I | undefined): I | undefined {
   return info && present(info);
+}
+
+/** Without a list of all names, which each read would make. */
+function isEmpty(names: object): boolean {
+  for (const name in names) if (Object.hasOwn(names, name)) return false;
+  return true;
 }

@@ -146,7 +146,7 @@ export class Reads {
   }
 }
 
-export function cancelStream(entry: StreamEntry | undefined): void {
+function cancelStream(entry: StreamEntry | undefined): void {
   entry?.value.cancel().catch(() => {});
 }
 

@@ -1,5 +1,5 @@
 import { ForwardingStorage } from "@stowage/core";
-import type { Bytes, ByteStorage, EntryInfo, PutOptions } from "@stowage/core";
+import type { Bytes, EntryInfo, PutOptions } from "@stowage/core";
 import { describe, expect, test } from "vitest";
 import type { Spoil } from "./testing/schedule.ts";
 import { runSchedule } from "./testing/schedule.ts";
@@ -38,10 +38,6 @@ describe("the schedule notices", () => {
 class Forgetful extends ForwardingStorage<Bytes> {
   readonly name = "forgetful";
 
-  constructor(inner: ByteStorage) {
-    super(inner);
-  }
-
   override put(key: string, value: Bytes, options?: PutOptions): Promise<EntryInfo> {
     return key.startsWith("stowage-deleted/") ? Promise.resolve({ key, size: 0 }) : super.put(key, value, options);
   }
@@ -51,10 +47,6 @@ class Forgetful extends ForwardingStorage<Bytes> {
 class Hasty extends ForwardingStorage<Bytes> {
   readonly name = "hasty";
   #puts = 0;
-
-  constructor(inner: ByteStorage) {
-    super(inner);
-  }
 
   override async put(key: string, value: Bytes, options?: PutOptions): Promise<EntryInfo> {
     const info = await super.put(key, value, options);

@@ -1,4 +1,4 @@
-import type { ByteSource, Clock, DeleteOptions, EntryInfo, Metadata, PutOptions, WriteOptions } from "@stowage/core";
+import type { Bytes, ByteSource, Clock, DeleteOptions, EntryInfo, Metadata, PutOptions, WriteOptions } from "@stowage/core";
 import { copyBytes, fanOut, StorageError, untilAborted } from "@stowage/core";
 import type { Background } from "./background.ts";
 import type { Demand } from "./outcomes.ts";
@@ -78,7 +78,7 @@ export class Writes {
       return await this.#instead(key, undefined, options);
     }
     const { replicas } = this.#settings;
-    const shares = new Map<Replica, ReadableStream>();
+    const shares = new Map<Replica, ReadableStream<Bytes>>();
     const hopeless = new AbortController();
     for (const [index, share] of fanOut(watched, replicas.length).entries()) shares.set(replicas[index]!, share);
     const send: Written["send"] = (replica, versioned, condition, each) => {
@@ -139,7 +139,10 @@ export class Writes {
     const versioned: Versioned = { key, tombstoneKey, version, signal };
     const attempts = replicas.map((replica, index) => {
       const attempt = this.#writeOn(replica, looks?.[index], versioned, written);
-      if (on.onEnd !== undefined) attempt.catch(ignore).then(() => on.onEnd?.(replica));
+      if (on.onEnd !== undefined) {
+        const onEnd = (): void => on.onEnd?.(replica);
+        attempt.then(onEnd, onEnd);
+      }
       return attempt;
     });
     const infos = await this.#gather(operation, key, attempts, on.onHopeless);
@@ -168,9 +171,9 @@ export class Writes {
     }
     return replica.inOrderOfStreams(key, async (waited) => {
       await look;
-      const written = await write(passOn, waited ? await replica.look(key, tombstoneKey, signal) : await look);
+      const info = await write(passOn, waited ? await replica.look(key, tombstoneKey, signal) : await look);
       await afterEffect(this.#removeIfDead(replica, versioned));
-      return written;
+      return info;
     });
   }
 

@@ -1,5 +1,4 @@
-import type { Bytes, ByteSource } from "@stowage/core";
-import { StorageError } from "@stowage/core";
+import type { Bytes, ByteSource, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { VirtualClock } from "@stowage/testing";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -169,7 +168,7 @@ describe("names that are taken", () => {
 
   test("a key that one replica cannot hold is refused before another holds it", async () => {
     const { storage, mocks } = setup(clock, 2);
-    const choosy = without({ anyKey: false }, mocks[1]!);
+    const choosy = without({ anyKey: false }, mocks[1]);
     mocks[1]?.on("head", "Große").fails("invalid-key");
     const mixed = over([mocks[0]!, choosy], clock);
     await expect(mixed.put("Große", bytes("1"))).rejects.toMatchObject({ code: "invalid-key" });
@@ -258,8 +257,8 @@ describe("a streamed write", () => {
     let release = (): void => {};
     const gate = new Promise<void>((resolve) => (release = resolve));
     const write = slow.write.bind(slow);
-    const slowly = async function* (source: ByteSource): AsyncGenerator<Bytes, void, void> {
-      for await (const chunk of source as AsyncIterable<Bytes>) {
+    const slowly = async function* (input: ByteSource): AsyncGenerator<Bytes, void, void> {
+      for await (const chunk of input as AsyncIterable<Bytes>) {
         await gate;
         yield chunk;
       }

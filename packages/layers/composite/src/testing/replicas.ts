@@ -2,8 +2,8 @@ import type { AnyStorage, Bytes, ByteStorage } from "@stowage/core";
 import { scan } from "@stowage/core";
 import type { Mock, VirtualClock } from "@stowage/testing";
 import { mockStorage } from "@stowage/testing";
-import { composite, CompositeStorage } from "../index.ts";
-import type { CompositeOptions } from "../index.ts";
+import { composite } from "../index.ts";
+import type { CompositeOptions, CompositeStorage } from "../index.ts";
 
 /** A composite of mocks, whose calls can be scripted. */
 export interface Setup {
@@ -45,14 +45,14 @@ export async function keysIn(storage: AnyStorage): Promise<{ readonly keys: stri
 
 /** Waits for a call, and moves the clock where nothing else goes on. */
 export async function drive<T>(promise: Promise<T>, clock: VirtualClock): Promise<T> {
-  let settled = false;
+  const state = { settled: false };
   const settle = (): void => {
-    settled = true;
+    state.settled = true;
   };
   promise.then(settle, settle);
-  for (let turn = 0; !settled && turn < 10_000; turn++) {
+  for (let turn = 0; !state.settled && turn < 10_000; turn++) {
     await new Promise((resolve) => setImmediate(resolve));
-    if (!settled && turn > 5) await clock.next();
+    if (!state.settled && turn > 5) await clock.next();
   }
   return await promise;
 }

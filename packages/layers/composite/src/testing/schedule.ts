@@ -3,8 +3,8 @@ import type { ByteStorage, Clock } from "@stowage/core";
 import { scan, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { VirtualClock } from "@stowage/testing";
-import type { CompositeOptions } from "../index.ts";
-import { composite, CompositeStorage } from "../index.ts";
+import type { CompositeOptions, CompositeStorage } from "../index.ts";
+import { composite } from "../index.ts";
 import { fastest, History } from "./history.ts";
 import type { Condition } from "./place.ts";
 import { Place } from "./place.ts";
@@ -93,7 +93,8 @@ class Run {
     else if (draw < 0.16) await this.#drive(random.pick(this.#writers).repair({ rate: 1e6 }));
     const done = this.#operate();
     this.#running.add(done);
-    void done.then(() => this.#running.delete(done));
+    const forget = (): boolean => this.#running.delete(done);
+    done.then(forget, forget);
     if (random.chance(0.7)) await this.#drive(done);
   }
 

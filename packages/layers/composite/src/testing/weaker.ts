@@ -4,7 +4,7 @@ import { memoryStorage } from "@stowage/memory";
 
 /** A memory, or another storage, that says it can do less. */
 export function without(capabilities: Partial<Capabilities>, inner: ByteStorage = memoryStorage()): ByteStorage {
-  return new Weaker(inner, capabilities) as unknown as ByteStorage;
+  return new Weaker(inner, capabilities);
 }
 
 class Weaker extends ForwardingStorage<Bytes> {

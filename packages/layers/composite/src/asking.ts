@@ -2,7 +2,7 @@ import type { Clock, OperationName } from "@stowage/core";
 import type { Missed } from "./outcomes.ts";
 import { noAnswer } from "./outcomes.ts";
 import type { Replica } from "./replica.ts";
-import { mayAskAnother, ReplicaCall } from "./replica.ts";
+import { mayAskAnother, ReplicaCall } from "./replica-call.ts";
 
 /** How replicas are asked. */
 export interface Manner {

@@ -2,7 +2,7 @@ import type { ByteStorage, ClearOptions, Failure } from "@stowage/core";
 import { forEachConcurrently, partial, scan } from "@stowage/core";
 import type { Missed } from "./outcomes.ts";
 import { noAnswer } from "./outcomes.ts";
-import { mayAskAnother } from "./replica.ts";
+import { mayAskAnother } from "./replica-call.ts";
 import type { Replica } from "./replica.ts";
 import { isTombstoneKey } from "./tombstones.ts";
 

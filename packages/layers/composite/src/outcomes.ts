@@ -1,7 +1,7 @@
 import type { Failure, OperationName } from "@stowage/core";
 import { StorageError } from "@stowage/core";
 import type { Replica } from "./replica.ts";
-import { mayAskAnother } from "./replica.ts";
+import { mayAskAnother } from "./replica-call.ts";
 
 /** A replica that a call did not succeed on, and why. */
 export interface Missed {

@@ -4,7 +4,7 @@ import type { Missed } from "./outcomes.ts";
 import { noAnswer } from "./outcomes.ts";
 import type { Fetch } from "./reads.ts";
 import type { Replica } from "./replica.ts";
-import { mayAskAnother } from "./replica.ts";
+import { mayAskAnother } from "./replica-call.ts";
 import { tombstoneKeyOf } from "./tombstones.ts";
 import { versionOf } from "./versions.ts";
 

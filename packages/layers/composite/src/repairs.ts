@@ -1,11 +1,10 @@
-import type { Bytes, Clock, Entry, EntryInfo, OperationName } from "@stowage/core";
+import type { Bytes, Clock, Entry, EntryInfo } from "@stowage/core";
 import { copyBytes, StorageError } from "@stowage/core";
 import type { Background } from "./background.ts";
 import { mend } from "./mending.ts";
-import { isLostRace, removeOlder } from "./placing.ts";
-import type { Replica, Send } from "./replica.ts";
-import { sendShare } from "./streaming.ts";
-import { isTombstoneKey, keyOfTombstone, tombstoneKeyOf } from "./tombstones.ts";
+import { promote } from "./promoting.ts";
+import type { Replica } from "./replica.ts";
+import { isTombstoneKey, keyOfTombstone } from "./tombstones.ts";
 import type { VersionClock } from "./versions.ts";
 import { oldest, timeOf, versionOf } from "./versions.ts";
 import { walk } from "./walking.ts";
@@ -81,10 +80,14 @@ export class Repairs {
   promoteLater(key: string, found: EntryInfo, from: Replica, to: readonly Replica[]): void {
     const value = "value" in found && found.value instanceof Uint8Array ? copyBytes(found.value) : undefined;
     const entry = value === undefined ? undefined : { ...found, value };
-    const begun = this.#settings.background.tryBegin(() =>
-      Promise.all(to.map((replica) => this.#promote(key, entry, from, replica).catch(() => void this.stats.skipped++))),
-    );
+    const begun = this.#settings.background.tryBegin(() => Promise.all(to.map((replica) => this.#promote(key, entry, from, replica))));
     if (!begun) this.stats.skipped++;
+  }
+
+  async #promote(key: string, found: Entry<Bytes> | undefined, from: Replica, to: Replica): Promise<void> {
+    const promoted = await promote(key, found, from, to, this.#closing.signal).catch(() => false);
+    if (promoted) this.stats.promoted++;
+    else this.stats.skipped++;
   }
 
   endBackground(): void {
@@ -200,49 +203,6 @@ export class Repairs {
     );
     return true;
   }
-
-  async #promote(key: string, found: Entry<Bytes> | undefined, from: Replica, to: Replica): Promise<void> {
-    const signal = this.#closing.signal;
-    const tombstoneKey = await tombstoneKeyOf(key);
-    await to.inOrder(key, async (landing) => {
-      const streams = to.storage.capabilities.conditions.includes("stream");
-      const entry = found ?? (await from.call(...(streams ? readOf(from, key) : entryOf(from, key)), signal));
-      if (entry === undefined) return;
-      const { metadata, expiresAt, value, size } = entry;
-      const version = versionOf(entry);
-      const deleted = async (): Promise<string> => {
-        const tombstone = await to.head(tombstoneKey, signal);
-        return tombstone === undefined ? oldest : versionOf(tombstone);
-      };
-      if ((await deleted()) > version) return;
-      const options = { metadata, expiresAt, ifNoneMatch: "*" } as const;
-      try {
-        await (value instanceof Uint8Array
-          ? to.call("put", (own) => landing(to.storage.put(key, value, { ...options, signal: own })), signal)
-          : to.call(
-              "write",
-              (own) => sendShare(to, value, own, (share, each) => to.storage.write(key, share, { ...options, size, signal: each })),
-              signal,
-            ));
-        this.stats.promoted++;
-      } catch (error) {
-        if (!isLostRace(error)) throw error;
-      }
-      // A delete puts its tombstone before it looks for the value: one of the two sees the other.
-      const newer = await deleted();
-      if (newer > version) await removeOlder({ replica: to, key, version: newer, signal, landing, conditional: to.isConditional });
-    });
-  }
-}
-
-type Reading<T> = [operation: OperationName, send: Send<T | undefined>];
-
-function readOf({ storage }: Replica, key: string): Reading<Entry<Bytes | ReadableStream<Bytes>>> {
-  return ["read", (signal) => storage.read(key, { signal })];
-}
-
-function entryOf({ storage }: Replica, key: string): Reading<Entry<Bytes | ReadableStream<Bytes>>> {
-  return ["getEntry", (signal) => storage.getEntry(key, { signal })];
 }
 
 interface Done {

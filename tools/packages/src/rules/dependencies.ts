@@ -32,9 +32,11 @@ export const dependencies: Rule = (subject, all) => {
   const relatives = others.filter((name) => name.startsWith("@stowage/"));
   if (relatives.length > 0)
     problems.push(`At run time it must not depend on ${relatives.join(", ")}: the application puts packages together.`);
-  for (const [name, range] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }))
-    if (name.startsWith("@stowage/") !== (range === "workspace:^"))
-      problems.push(`package.json: "${name}": "${range}" must${name.startsWith("@stowage/") ? "" : " not"} be "workspace:^".`);
+  for (const [name, range] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
+    const isOurs = /^@stowage(-tools)?\//.test(name); // the tools are for tests, and are never published
+    if (isOurs !== (range === "workspace:^"))
+      problems.push(`package.json: "${name}": "${range}" must${isOurs ? "" : " not"} be "workspace:^".`);
+  }
   return problems;
 };
 

@@ -1,0 +1,111 @@
+import { StorageError } from "@stowage/core";
+
+/** Who waits for room. */
+interface Waiter {
+  readonly count: number;
+  readonly size: number;
+  enter(): void;
+  refuse(error: unknown): void;
+}
+
+/** Bounds what is pending. Who finds no room waits, in order, until there is some or its signal is aborted. */
+export class Room {
+  readonly #maxCount: number;
+  readonly #maxSize: number;
+  readonly #waiters = new Set<Waiter>();
+  /** Dead letters, which only a person can make go. */
+  stuck = 0;
+  stuckSize = 0;
+  count = 0;
+  size = 0;
+
+  constructor(maxCount: number, maxSize: number) {
+    this.#maxCount = maxCount;
+    this.#maxSize = maxSize;
+  }
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** Takes room, at once where there is some. `undefined`: it was taken. */
+  enter(count: number, size: number, signal: AbortSignal | undefined): Promise<void> | undefined {
+    if (this.#waiters.size === 0 && this.#fits(count, size)) {
+      this.take(count, size);
+      return undefined;
+    }
+    if (this.#isFullOfDead()) return Promise.reject(fullOfDead());
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiters.delete(waiter);
+        signal?.removeEventListener("abort", abort);
+      };
+      const abort = (): void => {
+        leave();
+        reject(signal?.reason as Error);
+        this.#letIn();
+      };
+      const waiter: Waiter = {
+        count,
+        size,
+        enter: () => {
+          leave();
+          resolve();
+        },
+        refuse: (error) => {
+          leave();
+          reject(error as Error);
+        },
+      };
+      this.#waiters.add(waiter);
+      signal?.addEventListener("abort", abort, { once: true });
+    });
+  }
+
+  /** Takes room whether there is any or not: for what a journal holds already. */
+  take(count: number, size: number): void {
+    this.count += count;
+    this.size += size;
+  }
+
+  leave(size: number): void {
+    this.count--;
+    this.size -= size;
+    this.#letIn();
+  }
+
+  /** A pending write became a dead letter, or is none any more. */
+  stick(count: 1 | -1, size: number): void {
+    this.stuck += count;
+    this.stuckSize += count * size;
+    if (this.#isFullOfDead()) this.refuseAll(fullOfDead());
+  }
+
+  refuseAll(error: unknown): void {
+    for (const waiter of this.#waiters) waiter.refuse(error);
+  }
+
+  #letIn(): void {
+    for (const waiter of this.#waiters) {
+      if (!this.#fits(waiter.count, waiter.size)) return;
+      this.take(waiter.count, waiter.size);
+      waiter.enter();
+    }
+  }
+
+  /** What is larger than all room gets in when nothing is there that would go. */
+  #fits(count: number, size: number): boolean {
+    if (this.count === this.stuck) return !this.#isFullOfDead();
+    return this.count + count <= this.#maxCount && this.size + size <= this.#maxSize;
+  }
+
+  #isFullOfDead(): boolean {
+    return this.stuck > 0 && this.count === this.stuck && (this.stuck >= this.#maxCount || this.stuckSize >= this.#maxSize);
+  }
+}
+
+function fullOfDead(): StorageError {
+  return new StorageError("full", "Only dead letters are pending, and they take all the room; retry or discard them.", {
+    storage: "behind",
+  });
+}

@@ -221,15 +221,16 @@ describe("a read by a quorum", () => {
     expect(storage.stats()).toMatchObject({ differences: 1, repaired: 1 });
   });
 
-  test("with ifMatch finds that version wherever it is", async () => {
+  test("with ifMatch gives that version from whoever has it, and no other, although a replica may have it still", async () => {
     const { storage, mocks } = setup(clock, 3, options);
-    const { etag } = await storage.put("a", bytes("old"));
+    const old = await storage.put("a", bytes("old"));
     await storage.flush();
-    mocks[2]?.on("put").fails("unavailable", { times: 1 });
-    await storage.put("a", bytes("new"));
+    mocks[0]?.on("put").fails("unavailable", { times: 1 });
+    const { etag } = await storage.put("a", bytes("new"));
     await storage.flush();
-    expect(await collect(await storage.read("a", { ifMatch: etag }))).toBe("old");
-    await expect(storage.read("a", { ifMatch: "never" })).rejects.toMatchObject({ code: "precondition-failed" });
+    expect(await collect(await storage.read("a", { ifMatch: etag }))).toBe("new");
+    for (const other of [old.etag, "never", ""])
+      await expect(storage.read("a", { ifMatch: other })).rejects.toMatchObject({ code: "precondition-failed" });
   });
 });
 

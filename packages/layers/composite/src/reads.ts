@@ -88,20 +88,18 @@ export class Reads {
     });
   }
 
-  /** A version that is asked for is looked for on every replica: it is the same on all that have it. */
+  /** A version that is asked for must be the one that a read finds now; whichever replica answers, it is the same. */
   async read(key: string, { start, end, ifMatch, signal }: ReadOptions): Promise<StreamEntry | undefined> {
-    const send: Fetch<StreamEntry>["send"] = ({ storage }, own) => storage.read(key, { start, end, signal: own });
-    const fetch: Fetch<StreamEntry> = { operation: "read", key, send, signal, discard: cancelStream };
-    if (ifMatch === undefined) return await this.#find(fetch);
-    const sendPinned: Fetch<StreamEntry>["send"] = async (replica, own) => {
-      const entry = await send(replica, own);
-      if (entry !== undefined && ifMatch !== oldest && versionOf(entry) === ifMatch) return entry;
-      if (entry !== undefined) cancelStream(entry);
-      return undefined;
-    };
-    const { found } = await ask({ ...fetch, send: sendPinned }, { ...this.manner, passMissing: true });
-    if (found === undefined) throw otherVersion("read", "composite", key);
-    return found;
+    const found = await this.#find<StreamEntry>({
+      operation: "read",
+      key,
+      send: ({ storage }, own) => storage.read(key, { start, end, signal: own }),
+      signal,
+      discard: cancelStream,
+    });
+    if (ifMatch === undefined || (found !== undefined && ifMatch !== oldest && versionOf(found) === ifMatch)) return found;
+    cancelStream(found);
+    throw otherVersion("read", "composite", key);
   }
 
   async #find<I extends EntryInfo>(fetch: Fetch<I>): Promise<I | undefined> {

@@ -27,9 +27,9 @@ export type ErrorCode =
   | "config"
   | "internal";
 
-/** One operation of a batch, or one key of a bulk call, that failed. */
+/** One operation of a batch, one key of a bulk call, or one of several storages that a call went to, that failed. */
 export interface Failure {
-  /** Position in what was handed in. */
+  /** Position in what was handed in, or among the storages. */
   readonly index: number;
   readonly key: string;
   readonly error: unknown;

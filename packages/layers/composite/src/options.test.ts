@@ -1,5 +1,5 @@
 import type { Capabilities } from "@stowage/core";
-import { explain, json, stack } from "@stowage/core";
+import { explain, json, readOnly, stack } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { describe, expect, test } from "vitest";
 import type { CompositeOptions, CompositeStorage } from "./index.ts";
@@ -26,6 +26,7 @@ test.each<[object, string]>([
   [{ replicas: { one, again: one } }, '"again" is the same storage as another one'],
   [{ replicas: { one: stack(memoryStorage(), json()) } }, "put the codec above the composite"],
   [{ replicas: { one: null } }, "must be a storage of bytes"],
+  [{ replicas: { one, nested: stack(composite({ replicas: { two } }), readOnly()) } }, "is a composite itself"],
   [{ replicas: { one: without({ metadata: false }) } }, "put envelope() on its stack"],
   [{ replicas, write: { quorum: 3 } }, "write asks for 3 replicas, and there are 2"],
   [{ replicas, write: { quorum: 0 } }, "write must be"],

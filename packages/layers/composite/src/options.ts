@@ -1,4 +1,14 @@
-import type { BooleanOption, ByteStorage, ChoiceOption, Clock, DurationOption, EitherOption, ObjectOption, Typed } from "@stowage/core";
+import type {
+  AnyStorage,
+  BooleanOption,
+  ByteStorage,
+  ChoiceOption,
+  Clock,
+  DurationOption,
+  EitherOption,
+  ObjectOption,
+  Typed,
+} from "@stowage/core";
 import { checkOptions, clockOf, isByteStorage, option, StorageError, systemClock } from "@stowage/core";
 import type { BreakerSettings } from "./breaker.ts";
 
@@ -148,6 +158,7 @@ function replicasOf(given: CompositeOptions["replicas"]): readonly NamedReplica[
     if (typeof storage !== "object" || storage === null || !isByteStorage(storage))
       refuse(`the replica "${name}" must be a storage of bytes; put the codec above the composite.`);
     if (storages.size === storages.add(storage).size) refuse(`the replica "${name}" is the same storage as another one.`);
+    if (standsOnComposite(storage)) refuse(`the replica "${name}" is a composite itself; name all replicas in one.`);
     if (!storage.capabilities.metadata)
       refuse(`the replica "${name}" keeps no metadata, which versions need: put envelope() on its stack.`);
   }
@@ -166,6 +177,13 @@ function checkChoices({ replicas, write, read, readMissing, promote, readRepair 
   const without = replicas.slice(0, -1).find(({ storage }) => !storage.capabilities.conditions.includes("create"));
   if (without !== undefined)
     refuse(`the replica "${without.name}" lacks the condition "create", which promote needs; set promote: false, or put it last.`);
+}
+
+/** Whether versions and tombstones would meet those of another composite, which takes them for its own. */
+function standsOnComposite(storage: AnyStorage): boolean {
+  for (let part: AnyStorage | undefined = storage; part !== undefined; part = part.inner.length === 1 ? part.inner[0] : undefined)
+    if (part.name === "composite") return true;
+  return false;
 }
 
 function isList(given: CompositeOptions["replicas"]): given is readonly NamedReplica[] {

@@ -28,10 +28,15 @@ export function possibleAfter(
 
 /** Whether one change of a call that failed has happened. */
 export function fateOf(reason: unknown, index: number, key: string): "yes" | "no" | "maybe" {
-  if (!StorageError.is(reason, "partial") || reason.failures === undefined) return mayHaveHappened(reason) ? "maybe" : "no";
+  if (!isBulk(reason) || reason.failures === undefined) return mayHaveHappened(reason) ? "maybe" : "no";
   // The failures of a clear name the keys that it came across; those of a batch also where they stand in it.
   const failure =
     reason.operation === "clear" ? reason.failures.find((each) => each.key === key) : reason.failures.find((each) => each.index === index);
   if (failure === undefined) return "yes";
   return mayHaveHappened(failure.error) ? "maybe" : "no";
+}
+
+/** Whether an error tells of each of several changes; a single write may tell of each storage that it went to instead. */
+function isBulk(reason: unknown): reason is StorageError {
+  return StorageError.is(reason, "partial") && (reason.operation === "batch" || reason.operation === "clear");
 }

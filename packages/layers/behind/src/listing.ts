@@ -49,13 +49,15 @@ async function orderedPage(below: ByteStorage, pending: Pending, options: ListOp
   const { prefix = "", delimiter, limit = defaultListLimit, info, signal } = options;
   const start = position.inner !== undefined ? { cursor: position.inner } : position.group === true ? {} : { startAfter: position.after };
   const page = await below.list({ prefix, delimiter, limit, info, signal, ...start });
-  const theirs = itemsOf(page).filter(({ name, info: found }) => isPast(name, position) && (found === undefined || !pending.has(name)));
+  const theirs = itemsOf(page).filter(
+    ({ name, info: found }) => (position.group !== true || isPast(name, position)) && (found === undefined || !pending.has(name)),
+  );
   const end = page.cursor === undefined ? undefined : (lastOf(page) ?? position.after ?? "");
   const ours = new Map<string, Item>();
   for (const write of pending.values()) {
     if (!write.key.startsWith(prefix) || !isThere(write, clock)) continue;
     const item = rolledUp(write, prefix, delimiter, info);
-    if (isPast(item.name, position) && (end === undefined || compareKeys(item.name, end) <= 0)) ours.set(item.name, item);
+    if (isPast(write.key, position) && (end === undefined || compareKeys(item.name, end) <= 0)) ours.set(item.name, item);
   }
   const kept: Item[] = [];
   for (const item of theirs) {

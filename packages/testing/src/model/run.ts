@@ -270,6 +270,9 @@ export class ModelRun {
     if (condition === "unknown" || current === undefined) return { options: { ifMatch: neverWas }, holds: false };
     const answer = await this.#calls.make(() => this.#storage.head(key));
     if (answer.how !== "answered") return undefined;
+    const conditional = this.#storage.capabilities.conditions.includes("replace");
+    if (!conditional && answer.value !== undefined && answer.value.etag === undefined)
+      return { options: { ifMatch: neverWas }, holds: false };
     assert.ok(answer.value?.etag !== undefined, "A storage with conditions on versions gives etags.");
     return { options: { ifMatch: answer.value.etag }, holds: true };
   }

@@ -9,6 +9,7 @@ import { memoryStorage } from "@stowage/memory";
 import { describeStorage } from "@stowage/testing/contract";
 import type { CompositeOptions } from "./index.ts";
 import { composite } from "./index.ts";
+import { without } from "./testing/weaker.ts";
 
 describeStorage("composite of two memories", {
   create: ({ clock }) => composite({ replicas: { one: memoryStorage({ clock }), two: memoryStorage({ clock }) }, clock }),
@@ -35,6 +36,13 @@ describeStorage("composite of a memory and a folder, the folder where the memory
     const directory = await mkdtemp(join(tmpdir(), "stowage-composite-"));
     const open = (): ByteStorage => composite({ replicas: memoryAndFolder(directory, clock), readMissing: "next", clock });
     return { storage: open(), reopen: open, cleanup: () => rm(directory, { recursive: true, force: true }) };
+  },
+});
+
+describeStorage("composite of storages that have neither order nor conditions", {
+  create: ({ clock }) => {
+    const plain = (): ByteStorage => without({ list: "unordered", conditions: [] }, memoryStorage({ clock }));
+    return composite({ replicas: { one: plain(), two: plain() }, readMissing: "next", promote: false, clock });
   },
 });
 

@@ -14,6 +14,7 @@ const targets: Target[] = [
   { layout: "tree", durability: "process" },
   { layout: "encoded", durability: "process" },
   { layout: "encoded", durability: "power", stacked: true },
+  { layout: "tree", durability: "process", behind: true },
   { sqlite: "direct", durability: "power" },
   { sqlite: "direct", durability: "process" },
   { sqlite: "thread", durability: "process" },
@@ -44,6 +45,7 @@ test.concurrent.for(targets.map((target) => [nameOf(target), target] as const))(
         history.add(writer.lines);
 
         const storage = openTarget(target, directory);
+        await storage.flush();
         const verdict = await history.check(storage);
         expect(verdict, `${context}, kill ${kill}`).toEqual({ lost: [], torn: [] });
         expect(await temporaryFiles(directory), `${context}, kill ${kill}`).toEqual([]);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { behind } from "@stowage/behind";
 import { compressed } from "@stowage/compressed";
 import type { ByteStorage } from "@stowage/core";
 import { stack } from "@stowage/core";
@@ -14,6 +15,8 @@ interface FileTarget {
   readonly durability: "process" | "power";
   /** With retry and compression on it. */
   readonly stacked?: boolean;
+  /** Written behind, with the journal in a folder beside. */
+  readonly behind?: boolean;
 }
 
 interface SqliteTarget {
@@ -26,10 +29,12 @@ export function openTarget(target: Target, directory: string): ByteStorage {
   const { durability } = target;
   if ("sqlite" in target) return sqliteStorage({ path: join(directory, "data.db"), durability, thread: target.sqlite === "thread" });
   const folder = fileStorage({ directory, layout: target.layout, durability });
+  if (target.behind === true)
+    return behind({ window: 20, journal: fileStorage({ directory: join(directory, "..", "journal"), durability }) })(folder);
   return target.stacked === true ? stack(folder, retry(), compressed()) : folder;
 }
 
 export function nameOf(target: Target): string {
   if ("sqlite" in target) return `sqlite, ${target.sqlite}, ${target.durability}`;
-  return `file, ${target.layout}, ${target.durability}${target.stacked === true ? ", retry, compressed" : ""}`;
+  return `file, ${target.layout}, ${target.durability}${target.stacked === true ? ", retry, compressed" : ""}${target.behind === true ? ", behind" : ""}`;
 }

@@ -36,7 +36,7 @@ async function writeForEver(key: string): Promise<never> {
       say(`start ${number} ${key} put`);
       if (kind < 0.3) await storage.write(key, new Blob([value]));
       else if (kind < 0.4) await storage.batch([{ type: "put", key, value }]);
-      else if (kind < 0.6) await storage.put(key, value, await conditionFor(key));
+      else if (kind < 0.6 && storage.capabilities.conditions.length > 0) await storage.put(key, value, await conditionFor(key));
       else await storage.put(key, value);
     }
     say(`ack ${number} ${key}`);

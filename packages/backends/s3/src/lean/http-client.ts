@@ -1,0 +1,119 @@
+import type { Agent, ClientRequest, ClientRequestArgs, IncomingMessage, RequestOptions } from "node:http";
+import { Agent as PlainAgent, request as plainRequest } from "node:http";
+import { Agent as SecureAgent, request as secureRequest } from "node:https";
+import type { Duplex } from "node:stream";
+import type { Address } from "./address.ts";
+import { S3Failure } from "../transport.ts";
+
+export interface HttpClientOptions {
+  /** Connections at the most. */
+  readonly connections: number;
+  /** Milliseconds until a connection must stand. */
+  readonly connectTimeout: number;
+  /** Milliseconds that may pass without a byte. */
+  readonly timeout: number;
+}
+
+export interface HttpRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  /** Names and values in turns, all that are sent. */
+  readonly headers: readonly string[];
+  readonly body: Uint8Array | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Milliseconds that an idle connection is kept: less than services keep it, so that no request meets one that is being closed. */
+const idleTime = 4_000;
+
+/** Sends requests to one address over connections that are kept. */
+export class HttpClient {
+  readonly #address: Address;
+  readonly #timeout: number;
+  readonly #agent: Agent;
+  readonly #start: (options: RequestOptions) => ClientRequest;
+
+  constructor(address: Address, { connections, connectTimeout, timeout }: HttpClientOptions) {
+    this.#address = address;
+    this.#timeout = timeout;
+    const kept = { keepAlive: true, maxSockets: connections, timeout: idleTime, scheduling: "lifo" } as const;
+    this.#agent = impatient(address.isSecure ? new SecureAgent(kept) : new PlainAgent(kept), address.isSecure, connectTimeout);
+    this.#start = address.isSecure ? secureRequest : plainRequest;
+  }
+
+  /**
+   * Sends a request and gives the answer when its headers are there. The signal ends it until then; the body is the caller's.
+   * What breaks the connection rejects with an `S3Failure`.
+   */
+  send({ method, path, headers, body, signal }: HttpRequest): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) return reject(signal.reason as Error);
+      const { hostname, port } = this.#address;
+      const request = this.#start({ agent: this.#agent, host: hostname, port, method, path, headers, timeout: this.#timeout });
+      let answered = false;
+      const abort = (): void => void request.destroy(signal!.reason as Error);
+      signal?.addEventListener("abort", abort, { once: true });
+      request.on("response", (response) => {
+        answered = true;
+        signal?.removeEventListener("abort", abort);
+        resolve(response);
+      });
+      request.on("timeout", () => {
+        // Who reads slowly is no reason; what waits in the buffers shows it.
+        const response = answered ? responseOf(request) : undefined;
+        if (response === undefined || (response.readableLength === 0 && response.readableFlowing !== false)) {
+          request.destroy(timedOut(this.#timeout));
+        }
+      });
+      request.on("error", (error) => {
+        signal?.removeEventListener("abort", abort);
+        reject(signal?.aborted === true ? signal.reason : brokenConnection(error, request.socket));
+      });
+      request.end(body);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+/** Ends connections that do not stand in time. */
+function impatient(agent: Agent, isSecure: boolean, limit: number): Agent {
+  const connect = agent.createConnection.bind(agent);
+  agent.createConnection = (options: ClientRequestArgs, callback?: (error: Error | null, stream: Duplex) => void) => {
+    const socket = connect(options, callback);
+    if (socket === null || socket === undefined) return socket;
+    const late = setTimeout(() => socket.destroy(new ConnectTimeout(`No connection within ${limit} ms.`)), limit);
+    const stop = (): void => clearTimeout(late);
+    socket.once(isSecure ? "secureConnect" : "connect", stop);
+    socket.once("close", stop);
+    return socket;
+  };
+  return agent;
+}
+
+class ConnectTimeout extends Error {
+  override readonly name = "ConnectTimeout";
+}
+
+function responseOf(request: ClientRequest): IncomingMessage | undefined {
+  return (request as ClientRequest & { readonly res?: IncomingMessage }).res;
+}
+
+function timedOut(limit: number): S3Failure {
+  return new S3Failure(`The service sent nothing for ${limit} ms.`, { status: 0, code: "Timeout", isUnknown: true });
+}
+
+/** What became of a connection, and whether the request may have got through before. */
+export function brokenConnection(error: Error, socket?: { readonly bytesWritten?: number } | null): S3Failure {
+  if (error instanceof S3Failure) return error;
+  const neverSent = error instanceof ConnectTimeout || (socket?.bytesWritten ?? 0) === 0;
+  return new S3Failure(`The connection failed: ${error.message}`, {
+    status: 0,
+    code: error instanceof ConnectTimeout ? "Timeout" : "NetworkError",
+    isUnknown: !neverSent,
+    cause: error,
+  });
+}

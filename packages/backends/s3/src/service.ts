@@ -1,0 +1,52 @@
+import type { Clock, Condition } from "@stowage/core";
+import { checkOptions } from "@stowage/core";
+import { storageName } from "./errors.ts";
+import { addressOf, fitsHost } from "./lean/address.ts";
+import { Credentials } from "./lean/credentials.ts";
+import { LeanTransport } from "./lean/lean-transport.ts";
+import { definitions } from "./options.ts";
+import type { S3Options } from "./s3-storage.ts";
+import type { Settings } from "./settings.ts";
+import type { Transport } from "./transport.ts";
+
+/** Where a storage keeps its entries, and what it knows about it before it has asked. */
+export interface S3Service {
+  readonly settings: Settings;
+  readonly conditions: readonly Condition[];
+  /** The options without secrets. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+const everyCondition: readonly Condition[] = ["create", "replace", "delete", "stream"];
+
+/** @throws StorageError `invalid-option` */
+export function serviceOf(options: S3Options, clock: Clock): S3Service {
+  const { credentials, ...rest } = options;
+  checkOptions(definitions, typeof credentials === "function" ? rest : options, storageName);
+  const { bucket, prefix = "", endpoint, checksum = false } = options;
+  const { partSize = 8 * 2 ** 20, partsInFlight = 4 } = options;
+  const conditions = options.conditions ?? (endpoint === undefined ? everyCondition : []);
+  return {
+    settings: { transport: leanTransport(options, clock), prefix, checksum, partSize, partsInFlight, clock },
+    conditions: [...conditions],
+    details: { bucket, prefix, region: regionOf(options), endpoint, conditions, checksum, partSize, partsInFlight },
+  };
+}
+
+function leanTransport(options: S3Options, clock: Clock): Transport {
+  const { bucket, endpoint, credentials, connections = 64, connectTimeout = 5_000, timeout = 60_000 } = options;
+  const region = regionOf(options);
+  const pathStyle = options.pathStyle ?? !fitsHost(bucket, endpoint);
+  const address = addressOf({ bucket, region, endpoint, pathStyle });
+  return new LeanTransport({
+    address,
+    region,
+    credentials: new Credentials(credentials, clock),
+    clock,
+    connections,
+    connectTimeout,
+    timeout,
+  });
+}
+
+const regionOf = ({ region }: S3Options): string => region ?? process.env["AWS_REGION"] ?? "us-east-1";

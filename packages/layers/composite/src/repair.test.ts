@@ -1,4 +1,4 @@
-import type { ByteStorage } from "@stowage/core";
+import type { ByteStorage, ListOptions } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { VirtualClock } from "@stowage/testing";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -122,6 +122,17 @@ describe("repair", () => {
     expect(clock.now() - before).toBeGreaterThanOrEqual(9_900);
     expect(checked.at(-1)).toBe(100);
     expect(checked.length).toBeGreaterThan(5);
+  });
+
+  test("holds a page of each replica and no more, however many keys there are", async () => {
+    const { storage, mocks } = setup(clock, 2);
+    for (let index = 0; index < 450; index++) await storage.put(`k${index}`, bytes("1"));
+    const report = await drive(storage.repair({ rate: 1e6 }), clock);
+    expect(report).toMatchObject({ checked: 450, copied: 0, complete: true });
+    for (const mock of mocks) {
+      const lists = mock.callsTo("list");
+      expect(lists.map(({ options }) => (options as ListOptions).limit)).toEqual([200, 200, 200]);
+    }
   });
 
   test("that is aborted rejects with the reason, and another goes on where it ended", async () => {

@@ -125,6 +125,34 @@ describe("a put", () => {
   });
 });
 
+describe("on a replica without conditions", () => {
+  test.each([{ singleWriter: false }, { singleWriter: true }])("writes of one key land in their order, %j", async ({ singleWriter }) => {
+    const { mocks } = setup(clock, 2);
+    const storage = over([mocks[0]!, without({ conditions: [] }, mocks[1])], clock, { write: { quorum: 1 }, singleWriter });
+    mocks[1]?.on("put", "a").delays(300, { times: 1 });
+    await storage.put("a", bytes("old"));
+    await storage.put("a", bytes("new"));
+    await drive(storage.flush(), clock);
+    expect(mocks[1]?.callsTo("put", "a").map(({ value }) => text(value as Bytes))).toEqual(["old", "new"]);
+    expect(await kept(mocks[1]!, "a")).toBe("new");
+  });
+
+  test("nothing is sent behind a write that was given up and may still arrive", async () => {
+    const { mocks } = setup(clock, 2);
+    const storage = over([mocks[0]!, without({ conditions: [] }, mocks[1])], clock, { write: { quorum: 1 }, timeout: 1_000 });
+    mocks[1]?.on("put", "a").answers(() => new Promise(() => {}), { times: 1 });
+    await storage.put("a", bytes("old"));
+    await clock.advance(1_200);
+    await storage.put("a", bytes("new"));
+    await drive(storage.flush(), clock);
+    expect(mocks[1]?.callsTo("put", "a")).toHaveLength(1);
+    expect(text(await storage.get("a"))).toBe("new");
+    await storage.put("b", bytes("other"));
+    await storage.flush();
+    expect(await kept(mocks[1]!, "b")).toBe("other");
+  });
+});
+
 describe("names that are taken", () => {
   test("keys of tombstones are refused, and never listed", async () => {
     const { storage, mocks } = setup(clock, 2);

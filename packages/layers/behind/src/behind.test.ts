@@ -1,5 +1,4 @@
-import { stack } from "@stowage/core";
-import { StorageError } from "@stowage/core";
+import { stack, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { MockStorage, VirtualClock } from "@stowage/testing";
 import { expect, test } from "vitest";

@@ -388,9 +388,10 @@ export class Queue {
   }
 
   #reached(slot: Slot, sequence: number): void {
-    for (const { wanted, finish } of this.#drainers) {
+    for (const drainer of this.#drainers) {
+      const { wanted } = drainer;
       if ((wanted.get(slot) ?? Infinity) <= sequence) wanted.delete(slot);
-      if (wanted.size === 0) finish();
+      if (wanted.size === 0) drainer.finish();
     }
   }
 

@@ -54,7 +54,7 @@ export class Room {
         },
         refuse: (error) => {
           leave();
-          reject(error as Error);
+          reject(error);
         },
       };
       this.#waiters.add(waiter);

@@ -7,6 +7,8 @@ interface Position {
   readonly after?: string | undefined;
   /** `after` is a prefix, and all under it was given. */
   readonly group?: boolean | undefined;
+  /** Where the page below begins that is to be asked for again, if not by a cursor. */
+  readonly from?: string | undefined;
   /** The cursor below. */
   readonly inner?: string | undefined;
 }
@@ -47,12 +49,16 @@ const isThere = (write: Write, clock: Clock): boolean => write.value !== undefin
 
 async function orderedPage(below: ByteStorage, pending: Pending, options: ListOptions, position: Position, clock: Clock): Promise<Page> {
   const { prefix = "", delimiter, limit = defaultListLimit, info, signal } = options;
-  const start = position.inner !== undefined ? { cursor: position.inner } : position.group === true ? {} : { startAfter: position.after };
+  const from = position.group === true ? position.from : position.after;
+  const start = position.inner === undefined ? { startAfter: from } : { cursor: position.inner };
   const page = await below.list({ prefix, delimiter, limit, info, signal, ...start });
   const theirs = itemsOf(page).filter(
     ({ name, info: found }) => (position.group !== true || isPast(name, position)) && (found === undefined || !pending.has(name)),
   );
-  const end = page.cursor === undefined ? undefined : (lastOf(page) ?? position.after ?? "");
+  const last = lastOf(page);
+  const moves = last !== undefined && isPast(last, position);
+  const reached = moves ? last : position.after;
+  const end = page.cursor === undefined ? undefined : (reached ?? "");
   const ours = new Map<string, Item>();
   for (const write of pending.values()) {
     if (!write.key.startsWith(prefix) || !isThere(write, clock)) continue;
@@ -70,13 +76,14 @@ async function orderedPage(below: ByteStorage, pending: Pending, options: ListOp
   const entries = given.flatMap((item) => item.info ?? []);
   const prefixes = given.filter((item) => item.info === undefined).map(({ name }) => name);
   if (merged.length > limit) {
-    const last = given.at(-1)!;
-    if (last.info !== undefined) return { entries, prefixes, cursor: cursorOf({ after: last.name }) };
-    return { entries, prefixes, cursor: cursorOf({ after: last.name, group: true, inner: position.inner }) };
+    const cut = given.at(-1)!;
+    if (cut.info !== undefined) return { entries, prefixes, cursor: cursorOf({ after: cut.name }) };
+    const { inner } = position;
+    return { entries, prefixes, cursor: cursorOf({ after: cut.name, group: true, inner, from: inner === undefined ? from : undefined }) };
   }
   if (page.cursor === undefined) return { entries, prefixes };
-  const isGroup = lastOf(page) === page.prefixes.at(-1) && page.prefixes.length > 0;
-  return { entries, prefixes, cursor: cursorOf({ after: end, group: isGroup || undefined, inner: page.cursor }) };
+  const isGroup = moves ? page.prefixes.includes(last) : position.group;
+  return { entries, prefixes, cursor: cursorOf({ after: reached, group: isGroup === true || undefined, inner: page.cursor }) };
 }
 
 /** First what is pending, then what is below: a write that arrives below meanwhile is found there. */
@@ -140,9 +147,9 @@ const cursorOf = (position: Position): string => JSON.stringify(position);
 function positionOf({ cursor, startAfter }: ListOptions): Position {
   if (cursor === undefined) return { after: startAfter };
   try {
-    const { after, group, inner } = JSON.parse(cursor) as Position;
+    const { after, group, inner, from } = JSON.parse(cursor) as Position;
     const isText = (value: unknown): boolean => value === undefined || typeof value === "string";
-    if (isText(after) && isText(inner)) return { after, group, inner };
+    if (isText(after) && isText(inner) && isText(from)) return { after, group, inner, from };
   } catch {
     // told below
   }

@@ -2,7 +2,7 @@ import { behind } from "@stowage/behind";
 import { cached } from "@stowage/cached";
 import { composite } from "@stowage/composite";
 import { compressed } from "@stowage/compressed";
-import type { AnyStorage } from "@stowage/core";
+import type { AnyStorage, ByteStorage } from "@stowage/core";
 import { json, stack } from "@stowage/core";
 import { encrypted } from "@stowage/encrypted";
 import { envelope } from "@stowage/envelope";
@@ -49,7 +49,7 @@ test("a cache whose store is the folder below is found", () => {
 });
 
 test("replicas that encrypt for themselves, and replicas below one encryption, are explained", () => {
-  const sealed = (): ReturnType<typeof memoryStorage> => stack(memoryStorage(), encrypted({ keys }), envelope());
+  const sealed = (): ByteStorage => stack(memoryStorage(), encrypted({ keys }), envelope());
   expect(codesOf(composite({ replicas: { one: sealed(), two: sealed() } }))).toEqual(["composite-above-encryption"]);
   const replicas = { one: memoryStorage(), two: memoryStorage() };
   expect(codesOf(stack(composite({ replicas }), encrypted({ keys })))).toEqual(["composite-below-encryption"]);

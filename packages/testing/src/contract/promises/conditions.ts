@@ -113,7 +113,7 @@ export const conditions: readonly ContractPromise[] = section(5, {
     equal(await storage.has("key"), false, "has");
   }),
   "of those who replace and those who delete one version, one wins": needs(["replace", "delete"], async ({ storage, value }) => {
-    const ifMatch = etagOf(await storage.put("key", value(0)));
+    const ifMatch = etagOf(await storage.put("key", value(100)));
     const winner = await oneWinner((index) =>
       index % 2 === 0 ? storage.put("key", value(index), { ifMatch }) : storage.delete("key", { ifMatch }),
     );

@@ -56,6 +56,15 @@ export class Conditions {
     }
   }
 
+  /** Refuses a write at its start whose condition does not hold even then, so that nothing is uploaded in vain. */
+  async refuseEarly(key: string, { ifMatch, ifNoneMatch, signal }: PutOptions): Promise<void> {
+    if (ifMatch === undefined && ifNoneMatch === undefined) return;
+    checkEtag(ifMatch, "write", key);
+    const { transport, prefix } = this.#settings;
+    const found = await transport.head(prefix + key, signal);
+    if (ifMatch === undefined ? found !== undefined : found?.etag !== ifMatch) throw otherVersion("write", storageName, key);
+  }
+
   /** Deletes the version that an etag names. Where the answer was lost, the outcome is unknown. */
   async delete(key: string, ifMatch: string, signal: AbortSignal | undefined): Promise<void> {
     checkEtag(ifMatch, "delete", key);

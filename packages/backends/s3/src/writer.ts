@@ -1,4 +1,5 @@
 import type { ByteSource, DeleteOptions, EntryInfo, PutOptions, WriteOptions } from "@stowage/core";
+import { cancelSource } from "@stowage/core";
 import { Conditions, newWriteId } from "./conditions.ts";
 import { sha256 } from "./lean/sigv4.ts";
 import { headersOf, withHidden } from "./metadata.ts";
@@ -26,6 +27,7 @@ export class Writer {
 
   /** What fits into one part is put; the rest is uploaded in parts, of which a few are in memory. */
   async write(key: string, source: ByteSource, options: WriteOptions): Promise<EntryInfo> {
+    await refusing(source, this.#conditions.refuseEarly(key, options));
     const stop = new AbortController();
     const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
     const parts = partsOf(source, { partSize: this.#settings.partSize, size: options.size, key, signal });
@@ -96,4 +98,14 @@ function infoOf(key: string, size: number, etag: string | undefined, { metadata 
 async function* slicesOf(value: Uint8Array): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const length = 2 ** 20;
   for (let at = 0; at < value.byteLength; at += length) yield value.subarray(at, at + length) as Uint8Array<ArrayBuffer>;
+}
+
+/** Cancels a source that is not read because something before failed. */
+async function refusing(source: ByteSource, before: Promise<void>): Promise<void> {
+  try {
+    await before;
+  } catch (error) {
+    cancelSource(source, error);
+    throw error;
+  }
 }

@@ -56,7 +56,7 @@ async function orderedPage(below: ByteStorage, pending: Pending, options: ListOp
     ({ name, info: found }) => (position.group !== true || isPast(name, position)) && (found === undefined || !pending.has(name)),
   );
   const last = lastOf(page);
-  const moves = last !== undefined && isPast(last, position);
+  const moves = last !== undefined && (position.group !== true || isPast(last, position)); // what was asked for again may lie before
   const reached = moves ? last : position.after;
   const end = page.cursor === undefined ? undefined : (reached ?? "");
   const ours = new Map<string, Item>();
@@ -68,7 +68,7 @@ async function orderedPage(below: ByteStorage, pending: Pending, options: ListOp
   const kept: Item[] = [];
   for (const item of theirs) {
     if (ours.has(item.name)) continue;
-    if (item.info === undefined && (await isGone(below, item.name, pending, options))) continue;
+    if (item.info === undefined && (await isGone(below, item.name, pending, position, options))) continue;
     kept.push(item);
   }
   const merged = [...kept, ...ours.values()].sort((a, b) => compareKeys(a.name, b.name));
@@ -108,13 +108,21 @@ async function unorderedPage(below: ByteStorage, pending: Pending, options: List
 }
 
 /** Whether every entry below that a prefix stands for is pending to go. */
-async function isGone(below: ByteStorage, group: string, pending: Pending, { info, signal }: ListOptions): Promise<boolean> {
+async function isGone(
+  below: ByteStorage,
+  group: string,
+  pending: Pending,
+  { after, group: isGroup }: Position,
+  { info, signal }: ListOptions,
+): Promise<boolean> {
   let shadowed = 0;
   for (const key of pending.keys()) if (key.startsWith(group)) shadowed++;
   if (shadowed === 0) return false;
+  let startAfter = isGroup !== true && after?.startsWith(group) === true ? after : undefined;
   let cursor: string | undefined;
   do {
-    const page = await below.list({ prefix: group, limit: shadowed + 1, info, cursor, signal });
+    const page = await below.list({ prefix: group, limit: shadowed + 1, info, cursor, startAfter, signal });
+    startAfter = undefined;
     if (page.entries.some(({ key }) => !pending.has(key))) return false;
     cursor = page.cursor;
   } while (cursor !== undefined);

@@ -399,7 +399,8 @@ export class Queue {
   #sweep(slot: Slot): void {
     const isLast = slot.settled && slot.records.size === 1 && slot.landing.size === 0;
     for (const sequence of slot.records) if (sequence !== slot.newest?.sequence || isLast) this.#removals.set(sequence, slot);
-    if (slot.settled && slot.records.size === 0 && slot.landing.size === 0) this.#slots.delete(slot.key);
+    const isDone = slot.settled && slot.records.size === 0 && slot.landing.size === 0;
+    if (isDone && this.#slots.get(slot.key) === slot) this.#slots.delete(slot.key);
     this.#startSweep();
   }
 
@@ -414,8 +415,10 @@ export class Queue {
   async #sweepAll(): Promise<void> {
     await Promise.resolve(); // so that what comes in one turn goes in one call
     for (let failures = 0; this.#removals.size > 0 && !this.#stop.signal.aborted;) {
-      const removals = Array.from(this.#removals);
+      // A record may have been asked for again while it was being removed.
+      const removals = Array.from(this.#removals).filter(([sequence, slot]) => slot.records.has(sequence));
       this.#removals.clear();
+      if (removals.length === 0) return;
       const failed = await this.#remove(removals.map(([sequence]) => sequence));
       for (const [index, [sequence, slot]] of removals.entries()) {
         if (failed.has(index)) this.#removals.set(sequence, slot);

@@ -1,3 +1,8 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ByteStorage } from "@stowage/core";
+import { fileStorage } from "@stowage/file";
 import { memoryStorage } from "@stowage/memory";
 import { describeLayer, describeStorage } from "@stowage/testing/contract";
 import { behind } from "./index.ts";
@@ -17,4 +22,13 @@ describeLayer("behind, with a journal", {
 // What arrives below in the background is no call of the caller, so only the contract is asked for here.
 describeStorage("behind, without a wait", {
   create: ({ clock }) => behind({ clock, window: 0, journal: memoryStorage({ clock }) })(memoryStorage({ clock })),
+});
+
+describeStorage("behind, with a folder and a journal in another", {
+  async create({ clock }) {
+    const directory = await mkdtemp(join(tmpdir(), "stowage-behind-"));
+    const folder = (name: string): ByteStorage => fileStorage({ directory: join(directory, name), durability: "process", clock });
+    const open = (): ByteStorage => behind({ clock, journal: folder("journal") })(folder("data"));
+    return { storage: open(), reopen: open, cleanup: () => rm(directory, { recursive: true, force: true }) };
+  },
 });

@@ -1,8 +1,8 @@
+import { KeyvSqlite } from "@keyv/sqlite";
 import { join } from "node:path";
 import type { StatementSync } from "node:sqlite";
 import { DatabaseSync } from "node:sqlite";
 import type { ByteStorage } from "@stowage/core";
-import { scan } from "@stowage/core";
 import { sqliteStorage } from "@stowage/sqlite";
 import type { Data } from "../harness/calls.ts";
 import { getting, keysOf } from "../harness/calls.ts";
@@ -20,11 +20,13 @@ export const sqlite: Workload = {
     const keys = keysOf(count);
     const data: Data<Uint8Array> = { keys, values: keys.map((_, index) => new Uint8Array(100).fill(index)) };
     await quick(bench, data);
+    await againstKeyv(bench, data);
     await durable(bench, data);
   },
 };
 
 const byHand = "node:sqlite by hand (limit)";
+const keyv = "@keyv/sqlite";
 const ours = "sqlite";
 const threaded = "sqlite, thread";
 const inFlight = 32;
@@ -61,6 +63,22 @@ async function quick(bench: Bench, data: Data<Uint8Array>): Promise<void> {
   bench.report.atLeast("put in batches, of one by one by hand", batches.ratio(ours, byHand), 3);
   await storage.close();
   hand.close();
+}
+
+/** A list of keys, which @keyv/sqlite reads ten rows at a time, with their values. */
+async function againstKeyv(bench: Bench, data: Data<Uint8Array>): Promise<void> {
+  const folder = await bench.folder("memory");
+  const storage = sqliteStorage({ path: join(folder, "ours.db"), durability: "process" });
+  const peer = new KeyvSqlite({ uri: `sqlite://${join(folder, "keyv.db")}`, wal: true });
+  await fill(storage, data);
+  await peer.setMany(data.keys.map((key, index) => ({ key, value: Buffer.from(data.values[index]!).toString("base64") })));
+  const listPeer = async (): Promise<void> => {
+    for await (const _ of peer.iterator());
+  };
+  const lists = await compare([listing(keyv, listPeer, data), listing(ours, () => keysIn(storage), data)], bench.long);
+  bench.report.atLeast("list, of @keyv/sqlite", lists.ratio(ours, keyv), 40);
+  await storage.close();
+  await peer.disconnect();
 }
 
 async function durable(bench: Bench, data: Data<Uint8Array>): Promise<void> {
@@ -137,7 +155,9 @@ function inBatches(name: string, storage: ByteStorage, data: Data<Uint8Array>): 
 const listing = (name: string, run: () => Promise<void>, { keys }: Data<Uint8Array>): Contender => ({ name, operations: keys.length, run });
 
 async function keysIn(storage: ByteStorage): Promise<void> {
-  for await (const _ of scan(storage));
+  let cursor: string | undefined;
+  do ({ cursor } = await storage.list({ cursor }));
+  while (cursor !== undefined);
 }
 
 class ByHand {

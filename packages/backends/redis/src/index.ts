@@ -1,0 +1,4 @@
+export { redisStorage, RedisStorage } from "./redis-storage.ts";
+export type { RedisOptions } from "./redis-storage.ts";
+export type { RedisConnectionOptions, RedisSentinelOptions } from "./address.ts";
+export type { RedisLock } from "./lock.ts";

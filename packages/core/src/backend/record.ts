@@ -27,7 +27,7 @@ const hasMetadata = 2;
 const fixed = 10;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** A value with all that is known of its version before it. */
 export function packRecord({ etag, modifiedAt, expiresAt, metadata }: RecordVersion, value: Uint8Array): Bytes {
@@ -53,9 +53,9 @@ export function packRecord({ etag, modifiedAt, expiresAt, metadata }: RecordVers
   return record;
 }
 
-/** When a record expires; all that a read of the value needs. */
+/** When a record expires, before anything else is read of it; `undefined` for what is no record, which the rest refuses. */
 export function expiryOf(record: Uint8Array): number | undefined {
-  if (((record[1] ?? 0) & hasExpiry) === 0) return undefined;
+  if (((record[1] ?? 0) & hasExpiry) === 0 || record[0] !== format || record.byteLength < fixed + 8) return undefined;
   return viewOf(record).getFloat64(fixed);
 }
 
@@ -100,11 +100,20 @@ export function infoOfRecord(record: Uint8Array, storage: string, key: string): 
 }
 
 function metadataOf(bytes: Uint8Array, storage: string, key: string): Metadata {
+  let cause: unknown;
   try {
-    return JSON.parse(decoder.decode(bytes)) as Metadata;
+    const metadata: unknown = JSON.parse(decoder.decode(bytes));
+    if (isMetadata(metadata)) return metadata;
   } catch (error) {
-    throw new StorageError("corrupt", "The metadata in the record of the entry is damaged.", { storage, key, cause: error });
+    cause = error;
   }
+  throw new StorageError("corrupt", "The metadata in the record of the entry is damaged.", { storage, key, cause });
+}
+
+function isMetadata(value: unknown): value is Metadata {
+  return (
+    typeof value === "object" && value !== null && !Array.isArray(value) && Object.values(value).every((text) => typeof text === "string")
+  );
 }
 
 function unknownRecord(record: Uint8Array, storage: string, key: string): StorageError {

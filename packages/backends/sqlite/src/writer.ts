@@ -2,6 +2,7 @@ import type { ByteSource, Bytes, Clock, Commits, EntryInfo, Failure, Operation, 
 import {
   checkBytes,
   checkKey,
+  Etags,
   mostBytesAtOnce,
   mostChangesAtOnce,
   otherVersion,
@@ -181,16 +182,6 @@ export class Writer {
   #submit(changes: readonly Change[], size: number, signal: AbortSignal | undefined): Promise<readonly Outcome[]> {
     const settled = new Promise<readonly Outcome[]>((settle, reject) => this.#commits.submit({ changes, size, signal, settle, reject }));
     return signal === undefined ? settled : untilAborted(settled, signal);
-  }
-}
-
-/** Etags that no other write has, in this process or another. */
-class Etags {
-  readonly #start: string = Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString("base64url");
-  #count = 0;
-
-  next(): string {
-    return `${this.#start}-${(this.#count++).toString(36)}`;
   }
 }
 

@@ -1,0 +1,65 @@
+import type { DatabaseOptions, RangeOptions, RootDatabaseOptionsWithPath } from "lmdb";
+import * as lmdb from "lmdb";
+
+/** What is used of lmdb-js. Its own types leave out the half of it. */
+export interface Database {
+  /** Bytes of the value that was read last. */
+  readonly lastSize: number;
+  /** A view whose `length`, not its `byteLength`, is that of the value; it is of use until the next read. */
+  getBinaryFast(key: string | Uint8Array, options?: Snapshot): ValueView | undefined;
+  getKeys(options: RangeOptions & Partial<Snapshot>): Iterable<string | Uint8Array>;
+  getRange(options: RangeOptions & Partial<Snapshot>): Iterable<{ readonly key: string; readonly value: Uint8Array }>;
+  put(key: string | Uint8Array, value: Uint8Array): unknown;
+  remove(key: string | Uint8Array): unknown;
+}
+
+export interface RootDatabase extends Database {
+  openDB(name: string, options: DatabaseOptions): Database;
+  /** Commits when `work` returns, undoes all of it when it throws. A promise that it returned would be waited for, with the lock. */
+  transactionSync(work: () => void): void;
+  useReadTransaction(): ReadTransaction;
+  readerCheck(): number;
+  close(): Promise<void>;
+}
+
+interface ValueView extends Uint8Array {
+  /** Whether it is a copy, in memory that every read shares; otherwise it is the file itself. */
+  readonly isGlobal?: boolean;
+}
+
+export interface ReadTransaction {
+  readonly address: number;
+  done(): void;
+}
+
+export interface Snapshot {
+  readonly transaction: ReadTransaction;
+}
+
+const { nativeAddon } = lmdb as unknown as { readonly nativeAddon: { resetTxn(address: number): void } };
+
+/** Opens an environment. */
+export function openEnvironment(options: RootDatabaseOptionsWithPath): RootDatabase {
+  return lmdb.open(options) as unknown as RootDatabase;
+}
+
+/** Lets go of what a transaction saw. It is renewed by the next read. */
+export function letGo({ address }: ReadTransaction): void {
+  nativeAddon.resetTxn(address);
+}
+
+/** Keys as UTF-8; bounds of ranges are bytes already. */
+export const textKeys = {
+  writeKey(key: string | Uint8Array, target: Buffer, start: number): number {
+    if (typeof key === "string") return start + target.write(key, start);
+    target.set(key, start);
+    return start + key.byteLength;
+  },
+  readKey: (source: Buffer, start: number, end: number): string => source.toString("utf8", start, end),
+};
+
+/** Values as views, which are read before the next one is. */
+export const viewedValues = {
+  encode: (value: Uint8Array): Uint8Array => value,
+  decode: ({ buffer, byteOffset, length }: Uint8Array, size: number = length): Uint8Array => new Uint8Array(buffer, byteOffset, size),
+};

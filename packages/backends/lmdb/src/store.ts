@@ -1,0 +1,129 @@
+import type { Clock, Committed, EntryInfo, KeyRange, RecordChange, RecordChanges, RecordOutcome, RecordStore, Turns } from "@stowage/core";
+import { Commits, everyMade, expiryOf, firstRefused, infoOfRecord, isExpired, keptRecord } from "@stowage/core";
+import type { Tables } from "./environment.ts";
+import { isUnsure, storageName } from "./errors.ts";
+import { Expiries } from "./expiries.ts";
+import type { ReadTransaction, RootDatabase, Snapshot } from "./native.ts";
+import { letGo } from "./native.ts";
+
+/** Milliseconds between two looks for slots of readers that died. */
+const readerCheckInterval = 60_000;
+
+/** One table of an open database. */
+export class LmdbStore implements RecordStore {
+  readonly commits: Commits<RecordChanges, RecordOutcome>;
+  readonly #root: RootDatabase;
+  readonly #tables: Tables;
+  readonly #expiries: Expiries;
+  readonly #clock: Clock;
+  readonly #transaction: ReadTransaction;
+  readonly #snapshot: Snapshot;
+  #nextReaderCheck = 0;
+
+  constructor(root: RootDatabase, tables: Tables, turns: Turns, clock: Clock) {
+    this.#root = root;
+    this.#tables = tables;
+    this.#expiries = new Expiries(tables);
+    this.#clock = clock;
+    this.#transaction = root.useReadTransaction();
+    this.#snapshot = { transaction: this.#transaction };
+    letGo(this.#transaction);
+    this.commits = new Commits({ run: (sets, now) => this.#commit(sets, now), soon: (run) => process.nextTick(run), turns, clock });
+  }
+
+  /** Each read sees what is committed when it begins, by whichever process, and holds on to nothing afterwards. */
+  record(key: string): Uint8Array | undefined {
+    const { entries } = this.#tables;
+    const view = entries.getBinaryFast(key, this.#snapshot);
+    if (view === undefined) {
+      letGo(this.#transaction);
+      return undefined;
+    }
+    const record = new Uint8Array(view.buffer, view.byteOffset, entries.lastSize);
+    const kept = view.isGlobal === true ? record : record.slice(); // else it is the file itself, which may change once let go
+    letGo(this.#transaction);
+    return kept;
+  }
+
+  readonly range = ({ from, end }: KeyRange, most: number, info: boolean): readonly EntryInfo[] => {
+    const range = { start: from, end, limit: most, ...this.#snapshot };
+    const { entries } = this.#tables;
+    const now = this.#clock.now();
+    try {
+      if (!info && !this.#expiries.anyBefore(now, this.#snapshot)) {
+        return Array.from(entries.getKeys(range) as Iterable<string>, (key) => ({ key }));
+      }
+      return this.#read(range, most, info);
+    } finally {
+      letGo(this.#transaction);
+    }
+  };
+
+  async close(): Promise<void> {
+    this.#transaction.done();
+    await this.#root.close();
+  }
+
+  #read(range: { start: Uint8Array; end: Uint8Array } & Snapshot, most: number, info: boolean): readonly EntryInfo[] {
+    const found: EntryInfo[] = [];
+    for (const { key, value } of this.#tables.entries.getRange({ ...range, limit: Number.MAX_SAFE_INTEGER })) {
+      if (isExpired(expiryOf(value), this.#clock)) continue;
+      found.push(info ? infoOfRecord(value, storageName, key) : { key });
+      if (found.length === most) break;
+    }
+    return found;
+  }
+
+  /** Makes all sets in one transaction; where that fails, each gets one of its own. */
+  #commit(sets: readonly RecordChanges[], now: number): Committed<RecordOutcome> {
+    try {
+      return this.#transact(sets, now);
+    } catch (error) {
+      if (sets.length <= 1 || isUnsure(error)) return { outcomes: sets.map(() => error as Error), more: false };
+    }
+    return { outcomes: sets.map((set) => this.#commit([set], now).outcomes[0]!), more: true };
+  }
+
+  #transact(sets: readonly RecordChanges[], now: number): Committed<RecordOutcome> {
+    const outcomes: number[] = [];
+    let more = false;
+    const changes = sets.length > 0 || this.#expiries.anyBefore(now, this.#snapshot);
+    letGo(this.#transaction);
+    if (!changes) return { outcomes, more };
+    this.#root.transactionSync(() => {
+      this.#expiries.begin();
+      for (const set of sets) {
+        const refused = firstRefused(set, now, this.#version);
+        outcomes.push(refused);
+        if (refused === everyMade) for (const change of set) this.#make(change, now);
+      }
+      more = this.#expiries.sweep(now);
+    });
+    this.#checkReaders(now);
+    return { outcomes, more };
+  }
+
+  #make(change: RecordChange, now: number): void {
+    const { key, expiresAt } = change;
+    const record = keptRecord(change, now);
+    this.#expiries.forget(key);
+    if (record === undefined) this.#tables.entries.remove(key);
+    else {
+      this.#tables.entries.put(key, record);
+      if (expiresAt !== undefined) this.#expiries.add(key, expiresAt);
+    }
+  }
+
+  readonly #version = (key: string): EntryInfo | undefined => {
+    const { entries } = this.#tables;
+    const view = entries.getBinaryFast(key);
+    return view === undefined ? undefined : infoOfRecord(new Uint8Array(view.buffer, view.byteOffset, entries.lastSize), storageName, key);
+  };
+
+  /** A process that died while it read keeps pages from being used again, until somebody looks. */
+  #checkReaders(now: number): void {
+    if (now < this.#nextReaderCheck) return;
+    this.#nextReaderCheck = now + readerCheckInterval;
+    this.#root.readerCheck();
+  }
+}

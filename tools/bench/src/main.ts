@@ -14,6 +14,7 @@ import { layers } from "./workloads/layers.ts";
 import { listing } from "./workloads/listing.ts";
 import { memory } from "./workloads/memory.ts";
 import { measuring } from "./workloads/metrics.ts";
+import { redis } from "./workloads/redis.ts";
 import { retrying } from "./workloads/retrying.ts";
 import { sqlite } from "./workloads/sqlite.ts";
 
@@ -30,6 +31,7 @@ const workloads: readonly Workload[] = [
   compositing,
   measuring,
   sqlite,
+  redis,
   telling,
 ];
 

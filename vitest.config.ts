@@ -2,7 +2,7 @@ import type { ViteUserConfig } from "vitest/config";
 import { configDefaults } from "vitest/config";
 
 // Tests run from the sources of every package, without a build.
-const conditions = ["@stowage/source", "module", "node", "development|production"];
+const conditions = ["@stowage/source", "node", "development|production"];
 
 // What the quickstart stored: files of this repository under their own names, compressed.
 const exclude = [...configDefaults.exclude, "examples/*/data/**"];

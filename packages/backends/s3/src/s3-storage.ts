@@ -45,6 +45,7 @@ import type { CredentialsSource } from "./lean/credentials.ts";
 import type { HonouredConditions } from "./probe.ts";
 import { probe } from "./probe.ts";
 import { Reader } from "./reader.ts";
+import type { SdkClient } from "./sdk/sdk-client.ts";
 import type { S3Service } from "./service.ts";
 import { serviceOf } from "./service.ts";
 import { Writer } from "./writer.ts";
@@ -64,6 +65,11 @@ export interface S3Options {
   readonly credentials?: CredentialsSource | undefined;
   /** What the service decides itself: `probe()` finds it out. @default all for AWS, none for an endpoint */
   readonly conditions?: readonly Condition[] | undefined;
+  /**
+   * An `S3Client` of `@aws-sdk/client-s3` that sends the requests, without its own retry; it brings region, endpoint and
+   * credentials, and stays open. @default a client of our own, which is several times as fast
+   */
+  readonly client?: SdkClient | undefined;
   /** Stores the SHA-256 of each value with it, and checks it when the whole value is read. @default false */
   readonly checksum?: boolean | undefined;
   /** Bytes of a part of an upload, 5 MiB or more. @default 8 MiB */
@@ -139,6 +145,7 @@ export class S3Storage extends BaseByteStorage {
     this.#lifecycle = new Lifecycle({
       name: storageName,
       clock,
+      open: settings.transport.open,
       flush: () => this.#writer.uploads.idle(),
       release: async () => settings.transport.close(),
     });

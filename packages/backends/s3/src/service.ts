@@ -1,11 +1,14 @@
 import type { Clock, Condition } from "@stowage/core";
-import { checkOptions } from "@stowage/core";
+import { checkOptions, StorageError } from "@stowage/core";
 import { storageName } from "./errors.ts";
 import { addressOf, fitsHost } from "./lean/address.ts";
 import { Credentials } from "./lean/credentials.ts";
 import { LeanTransport } from "./lean/lean-transport.ts";
 import { definitions } from "./options.ts";
 import type { S3Options } from "./s3-storage.ts";
+import type { SdkClient } from "./sdk/sdk-client.ts";
+import { endpointOf } from "./sdk/sdk-client.ts";
+import { SdkTransport } from "./sdk/sdk-transport.ts";
 import type { Settings } from "./settings.ts";
 import type { Transport } from "./transport.ts";
 
@@ -22,14 +25,30 @@ const everyCondition: readonly Condition[] = ["create", "replace", "delete", "st
 /** @throws StorageError `invalid-option` */
 export function serviceOf(options: S3Options, clock: Clock): S3Service {
   const { credentials, ...rest } = options;
-  checkOptions(definitions, typeof credentials === "function" ? rest : options, storageName);
-  const { bucket, prefix = "", endpoint, checksum = false } = options;
+  checkOptions(definitions, typeof credentials === "function" ? rest : options, storageName, ["client"]);
+  const { bucket, prefix = "", client, checksum = false } = options;
+  const endpoint = client === undefined ? options.endpoint : endpointOf(client);
   const { partSize = 8 * 2 ** 20, partsInFlight = 4 } = options;
   const conditions = options.conditions ?? (endpoint === undefined ? everyCondition : []);
   return {
-    settings: { transport: leanTransport(options, clock), prefix, checksum, partSize, partsInFlight, clock },
+    settings: {
+      transport: client === undefined ? leanTransport(options, clock) : sdkTransport(client, options, clock),
+      prefix,
+      checksum,
+      partSize,
+      partsInFlight,
+      clock,
+    },
     conditions: [...conditions],
-    details: { bucket, prefix, region: regionOf(options), endpoint, conditions, checksum, partSize, partsInFlight },
+    details: {
+      bucket,
+      prefix,
+      ...(client === undefined ? { region: regionOf(options), endpoint } : { client: "@aws-sdk/client-s3" }),
+      conditions,
+      checksum,
+      partSize,
+      partsInFlight,
+    },
   };
 }
 
@@ -47,6 +66,14 @@ function leanTransport(options: S3Options, clock: Clock): Transport {
     connectTimeout,
     timeout,
   });
+}
+
+function sdkTransport(client: SdkClient, options: S3Options, clock: Clock): Transport {
+  for (const name of ["region", "endpoint", "pathStyle", "credentials", "connections", "connectTimeout"] as const) {
+    if (options[name] === undefined) continue;
+    throw new StorageError("invalid-option", `s3: give either client or ${name}; the client brings its own.`, { storage: storageName });
+  }
+  return new SdkTransport({ client, bucket: options.bucket, timeout: options.timeout ?? 60_000, clock });
 }
 
 const regionOf = ({ region }: S3Options): string => region ?? process.env["AWS_REGION"] ?? "us-east-1";

@@ -75,6 +75,8 @@ export interface UploadedPart {
  * every other failure rejects with an `S3Failure`, or with the reason of the signal as it is.
  */
 export interface Transport {
+  /** What must be done before the first request, if there is anything. */
+  readonly open?: (() => Promise<void>) | undefined;
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined>;
   /** @param range the value of a `Range` header */
   get(key: string, range: string | undefined, signal?: AbortSignal): Promise<Download | undefined>;

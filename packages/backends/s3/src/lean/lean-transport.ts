@@ -31,6 +31,7 @@ import {
 import type { Credentials } from "./credentials.ts";
 import type { HttpClientOptions } from "./http-client.ts";
 import { HttpClient } from "./http-client.ts";
+import { presigned } from "./presign.ts";
 import type { S3Credentials } from "./sigv4.ts";
 import { emptyPayload, encodeQuery, encodeText, sha256, Signer, signingTime, unsigned } from "./sigv4.ts";
 import { escapeXml, fitsXml } from "./xml.ts";
@@ -194,20 +195,7 @@ export class LeanTransport implements Transport {
 
   async presign(method: string, key: string, seconds: number): Promise<string> {
     const credentials = await this.#credentials.get();
-    const { host, isSecure } = this.#address;
-    const path = pathOf(this.#address, key);
-    const time = this.#now();
-    const query = encodeQuery({
-      "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-      "X-Amz-Credential": `${credentials.accessKeyId}/${this.#signer.scope(time)}`,
-      "X-Amz-Date": time,
-      "X-Amz-Expires": String(seconds),
-      "X-Amz-Security-Token": credentials.sessionToken,
-      "X-Amz-SignedHeaders": "host",
-    });
-    const signed = { method, path, query, headers: [["host", host]], payload: unsigned } as const;
-    const signature = this.#signer.signature(signed, "host", credentials, time);
-    return `${isSecure ? "https" : "http"}://${host}${path}?${query}&X-Amz-Signature=${signature}`;
+    return presigned({ method, key, seconds, time: this.#now() }, this.#address, this.#signer, credentials);
   }
 
   close(): void {
@@ -239,7 +227,7 @@ export class LeanTransport implements Transport {
     const response = await this.#client.send({ ...this.#signed(request, credentials), signal });
     if (response.statusCode !== 403 && response.statusCode !== 400) return response;
     const failure = await failureOf(response, signal);
-    if (request.method === "HEAD" ? !this.#mend(failure, credentials, true) : !this.#mend(failure, credentials, false)) throw failure;
+    if (!this.#mend(failure, credentials, request.method === "HEAD")) throw failure;
     const again = await untilAborted(Promise.resolve(this.#credentials.get()), signal);
     return await this.#client.send({ ...this.#signed(request, again), signal });
   }

@@ -1,0 +1,2 @@
+export { LevelStorage, levelStorage } from "./level-storage.ts";
+export type { LevelOptions } from "./level-storage.ts";

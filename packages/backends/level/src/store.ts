@@ -1,0 +1,197 @@
+import type {
+  Clock,
+  Committed,
+  EntryInfo,
+  KeyRange,
+  KnownVersion,
+  RecordChange,
+  RecordChanges,
+  RecordOutcome,
+  RecordStore,
+  Turns,
+} from "@stowage/core";
+import { Commits, everyMade, expiryOf, firstRefused, infoOfRecord, isExpired, keptRecord } from "@stowage/core";
+import type { ClassicLevel } from "classic-level";
+import type { Database } from "./database.ts";
+import { isUnsure, storageName } from "./errors.ts";
+import { Expiries, placeOf } from "./expiries.ts";
+
+type ChainedBatch = ReturnType<ClassicLevel<string, Uint8Array>["batch"]> extends infer B ? Extract<B, { write: unknown }> : never;
+
+/** The first key of an entry: what is before it is the index of expiries. */
+const firstKey: Uint8Array = new Uint8Array([1]);
+
+const inBytes = { keyEncoding: "view" } as const;
+const nothing: Uint8Array = new Uint8Array(0);
+
+/** Rows of one read of entries whose values have to be looked at. */
+const mostRecordsAtOnce = 100;
+
+/** An open database. Nobody else writes to it, so conditions are decided here, between one commit and the next. */
+export class LevelStore implements RecordStore {
+  readonly commits: Commits<RecordChanges, RecordOutcome>;
+  readonly #database: Database;
+  readonly #sync: boolean;
+  readonly #clock: Clock;
+  readonly #expiries: Expiries;
+  readonly #giveBack: () => void;
+  /** A write failed half-way: the log may end in the middle of a record. */
+  #torn = false;
+
+  constructor(database: Database, giveBack: () => void, sync: boolean, turns: Turns, clock: Clock) {
+    this.#database = database;
+    this.#giveBack = giveBack;
+    this.#sync = sync;
+    this.#clock = clock;
+    this.#expiries = new Expiries(database);
+    this.commits = new Commits({ run: (sets, now) => this.#commit(sets, now), soon: (run) => process.nextTick(run), turns, clock });
+  }
+
+  async load(): Promise<void> {
+    await this.#expiries.load();
+  }
+
+  record(key: string): Uint8Array | undefined {
+    return this.#database.getSync(key);
+  }
+
+  readonly range = ({ from, end }: KeyRange, most: number, info: boolean): Promise<readonly EntryInfo[]> => {
+    const range = { gte: from.byteLength === 0 ? firstKey : from, lt: end, ...inBytes };
+    return info || this.#expiries.anyBefore(this.#clock.now()) ? this.#read(range, most, info) : this.#keys(range, most);
+  };
+
+  async close(): Promise<void> {
+    try {
+      await this.#database.close();
+    } finally {
+      this.#giveBack();
+    }
+  }
+
+  async #keys(range: { gte: Uint8Array; lt: Uint8Array; keyEncoding: "view" }, most: number): Promise<readonly EntryInfo[]> {
+    const keys = this.#database.keys<Uint8Array>({ ...range, limit: most });
+    try {
+      const found: EntryInfo[] = [];
+      while (found.length < most) {
+        const batch = await keys.nextv(most - found.length);
+        if (batch.length === 0) break;
+        for (const key of batch) found.push({ key: textOf(key) });
+      }
+      return found;
+    } finally {
+      await keys.close();
+    }
+  }
+
+  async #read(range: { gte: Uint8Array; lt: Uint8Array; keyEncoding: "view" }, most: number, info: boolean): Promise<readonly EntryInfo[]> {
+    const rows = this.#database.iterator<Uint8Array, Uint8Array>(range);
+    try {
+      const found: EntryInfo[] = [];
+      while (found.length < most) {
+        const batch = await rows.nextv(Math.min(most - found.length, mostRecordsAtOnce));
+        if (batch.length === 0) break;
+        for (const [key, record] of batch) {
+          if (isExpired(expiryOf(record), this.#clock)) continue;
+          found.push(info ? infoOfRecord(record, storageName, textOf(key)) : { key: textOf(key) });
+        }
+      }
+      return found;
+    } finally {
+      await rows.close();
+    }
+  }
+
+  /** Makes all sets in one batch; where that fails, each gets one of its own. */
+  async #commit(sets: readonly RecordChanges[], now: number): Promise<Committed<RecordOutcome>> {
+    try {
+      return await this.#write(sets, now);
+    } catch (error) {
+      if (sets.length <= 1 || isUnsure(error)) return { outcomes: sets.map(() => error as Error), more: false };
+    }
+    const outcomes: RecordOutcome[] = [];
+    for (const set of sets) outcomes.push((await this.#commit([set], now)).outcomes[0]!);
+    return { outcomes, more: true };
+  }
+
+  async #write(sets: readonly RecordChanges[], now: number): Promise<Committed<RecordOutcome>> {
+    if (this.#torn) await this.#openAnew();
+    const swept = this.#expiries.anyBefore(now) ? await this.#expiries.due(now) : undefined;
+    if (sets.length === 0 && swept === undefined) return { outcomes: [], more: false };
+    const batch = this.#database.batch();
+    for (const { key, expiresAt, place } of swept?.due ?? []) {
+      batch.del(place, inBytes);
+      const record = this.#database.getSync(key);
+      if (record !== undefined && expiryOf(record) === expiresAt) batch.del(key);
+    }
+    let outcomes: number[];
+    try {
+      outcomes = this.#decide(sets, now, batch);
+    } catch (error) {
+      await batch.close();
+      throw error;
+    }
+    if (batch.length === 0) await batch.close();
+    else await this.#writeBatch(batch);
+    for (const set of sets) for (const { expiresAt } of set) if (expiresAt !== undefined) this.#expiries.added(expiresAt);
+    if (swept !== undefined) await this.#expiries.swept();
+    return { outcomes, more: swept?.more ?? false };
+  }
+
+  async #writeBatch(batch: ChainedBatch): Promise<void> {
+    try {
+      await batch.write({ sync: this.#sync });
+    } catch (error) {
+      this.#torn = true;
+      throw error;
+    }
+  }
+
+  /** Puts into the batch what may be made. Each set is decided by what is there after those before it. */
+  #decide(sets: readonly RecordChanges[], now: number, batch: ChainedBatch): number[] {
+    const made = new Map<string, KnownVersion | undefined>();
+    const version = (key: string): KnownVersion | undefined => (made.has(key) ? made.get(key) : this.#version(key));
+    let expiring = this.#expiries.any;
+    return sets.map((set) => {
+      const refused = firstRefused(set, now, version);
+      if (refused !== everyMade) return refused;
+      for (const change of set) {
+        if (expiring) forget(change.key, version(change.key), batch);
+        const kept = make(change, now, batch);
+        expiring ||= kept?.expiresAt !== undefined;
+        made.set(change.key, kept);
+      }
+      return everyMade;
+    });
+  }
+
+  #version(key: string): KnownVersion | undefined {
+    const record = this.#database.getSync(key);
+    return record === undefined ? undefined : infoOfRecord(record, storageName, key);
+  }
+
+  /** What was torn off is the end of the log as long as nothing is written behind it: an open leaves it out, and begins another. */
+  async #openAnew(): Promise<void> {
+    await this.#database.close();
+    await this.#database.open();
+    this.#torn = false;
+  }
+}
+
+function forget(key: string, known: KnownVersion | undefined, batch: ChainedBatch): void {
+  if (known?.expiresAt !== undefined) batch.del(placeOf(key, known.expiresAt), inBytes);
+}
+
+function make(change: RecordChange, now: number, batch: ChainedBatch): KnownVersion | undefined {
+  const record = keptRecord(change, now);
+  if (record === undefined) {
+    batch.del(change.key);
+    return undefined;
+  }
+  batch.put(change.key, record);
+  if (change.expiresAt !== undefined) batch.put(placeOf(change.key, change.expiresAt), nothing, inBytes);
+  return change;
+}
+
+function textOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString();
+}

@@ -10,8 +10,9 @@ import { open as openRaw } from "lmdb";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openFile, openTables } from "./environment.ts";
 import { translate } from "./errors.ts";
-import type { LmdbOptions } from "./lmdb-storage.ts";
-import { LmdbStorage, lmdbStorage } from "./lmdb-storage.ts";
+
+import type { LmdbOptions, LmdbStorage } from "./lmdb-storage.ts";
+import { lmdbStorage } from "./lmdb-storage.ts";
 
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 const noise = (size: number): Uint8Array<ArrayBuffer> => new Uint8Array(randomBytes(size));

@@ -28,7 +28,7 @@ import { expiryOf, infoOfRecord, valueStart } from "./record.ts";
 import type { RecordChanges, RecordOutcome } from "./record-changes.ts";
 import { RecordWriter } from "./record-writer.ts";
 import type { Commits } from "./commits.ts";
-import { Turns } from "./turns.ts";
+import type { Turns } from "./turns.ts";
 
 /** An open store of keys and bytes, with keys in order. */
 export interface RecordStore {

@@ -2,7 +2,7 @@ import type { Bytes, ByteStorage, Entry, EntryInfo, OperationName, PutOptions } 
 import { StorageError } from "@stowage/core";
 import type { Place } from "./placing.ts";
 import { bury, placeOver, removeOlder } from "./placing.ts";
-import type { Landing, Look, Replica } from "./replica.ts";
+import type { Glance, Landing, Look, Replica } from "./replica.ts";
 import { deletedVersion, valueVersion } from "./replica.ts";
 import { sendShare } from "./streaming.ts";
 import { tombstoneKeyOf } from "./tombstones.ts";
@@ -22,11 +22,10 @@ export interface Mended {
   readonly error?: unknown;
 }
 
-/** What a replica has, where it could be asked; `damaged` where something is there that cannot be read. */
+/** What a replica has, where it could be asked. */
 interface Found {
   readonly replica: Replica;
   readonly look: Look;
-  readonly damaged: boolean;
 }
 
 /** Brings all replicas that can be reached to the newest version of a key: its value, or that it was deleted. */
@@ -45,7 +44,7 @@ export async function mend(
   await Promise.all(
     replicas.map(async (replica) => {
       try {
-        found.push(await lookInto(replica, key, tombstoneKey, signal));
+        found.push({ replica, look: await replica.look(key, tombstoneKey, signal) });
       } catch (reason) {
         note(reason);
       }
@@ -56,18 +55,20 @@ export async function mend(
   const job: Job = { key, tombstoneKey, versions, signal };
   const deleted = newestOf(found.map(({ look }) => deletedVersion(look)));
   const source = newestValue(found);
+  const forgotten = deleted === oldest ? found.find(({ look }) => look.tombstone.damage !== undefined) : undefined;
   const tally = { copied: 0, deleted: 0 };
   // The tombstones first: a value may be dead only by them.
-  const changes = found.map(async ({ replica, look, damaged }) => {
+  const changes = found.map(async ({ replica, look }) => {
     if (deleted !== oldest && deletedVersion(look) < deleted) {
       if (await replica.inOrder(key, (landing) => bury(placeOn(replica, job, deleted, landing), look.tombstone))) tally.copied++;
     }
+    if (forgotten !== undefined) throw damage(forgotten.replica); // a delete that nobody can read any more may be the newest
     const lives = source !== undefined && valueVersion(source.look)! >= deleted;
     if (!lives) {
-      if (damaged) throw damage(replica);
-      const isDead = look.value !== undefined && versionOf(look.value) < deleted;
+      if (look.value.damage !== undefined) throw damage(replica);
+      const isDead = (valueVersion(look) ?? deleted) < deleted;
       if (isDead && (await removeOn(replica, job, deleted))) tally.deleted++;
-    } else if (await copyTo(source, { replica, look, damaged }, job)) tally.copied++;
+    } else if (await copyTo(source, { replica, look }, job)) tally.copied++;
   });
   for (const end of await Promise.allSettled(changes)) if (end.status === "rejected") note(end.reason);
   signal?.throwIfAborted();
@@ -79,16 +80,6 @@ interface Job {
   readonly tombstoneKey: string;
   readonly versions: VersionClock;
   readonly signal: AbortSignal | undefined;
-}
-
-async function lookInto(replica: Replica, key: string, tombstoneKey: string, signal: AbortSignal | undefined): Promise<Found> {
-  try {
-    return { replica, look: await replica.look(key, tombstoneKey, signal), damaged: false };
-  } catch (error) {
-    if (!StorageError.is(error, "corrupt") && !StorageError.is(error, "tampered")) throw error;
-    const tombstone = await replica.head(tombstoneKey, signal);
-    return { replica, look: { value: undefined, tombstone }, damaged: true };
-  }
 }
 
 function newestOf(versions: readonly string[]): string {
@@ -106,19 +97,17 @@ function newestValue(found: readonly Found[]): Found | undefined {
 }
 
 /** Copies the newest value to a replica that has another. A value without a version gets one on the way, wherever it is. */
-async function copyTo(source: Found, { replica, look, damaged }: Found, job: Job): Promise<boolean> {
+async function copyTo(source: Found, { replica, look }: Found, job: Job): Promise<boolean> {
   const expected = valueVersion(source.look)!;
   if (expected !== oldest && valueVersion(look) === expected) return false;
   const version = expected === oldest ? job.versions.first() : expected;
-  return await replica.inOrder(job.key, (landing) => {
-    const place = placeOn(replica, job, version, landing);
-    // What cannot be read has no version that a condition could name.
-    return copyValue(source.replica, expected, damaged ? { ...place, conditional: false } : place, look.value);
-  });
+  return await replica.inOrder(job.key, (landing) =>
+    copyValue(source.replica, expected, placeOn(replica, job, version, landing), look.value),
+  );
 }
 
 /** Copies a value as it is, with its expiry and metadata, unless one side has another one by then. */
-async function copyValue(from: Replica, expected: string, place: Place, known: EntryInfo | undefined): Promise<boolean> {
+async function copyValue(from: Replica, expected: string, place: Place, known: Glance): Promise<boolean> {
   const { replica: to, key, version } = place;
   const isMeant = (info: EntryInfo): boolean => versionOf(info) === expected || versionOf(info) === version;
   const info = await from.head(key, place.signal);

@@ -1,6 +1,6 @@
 import type { EntryInfo, Metadata, PutOptions } from "@stowage/core";
 import { StorageError } from "@stowage/core";
-import type { Landing, Replica } from "./replica.ts";
+import type { Glance, Landing, Replica } from "./replica.ts";
 import { deletedVersion } from "./replica.ts";
 import { tombstoneValue } from "./tombstones.ts";
 import { versionName, versionOf } from "./versions.ts";
@@ -25,28 +25,29 @@ export interface Place {
 
 /**
  * Writes a version over an older one, or over nothing. What is as new already stays. Where the replica has conditions, it
- * decides itself whether something newer came in between.
+ * decides itself whether something newer came in between; only what is damaged has no version that a condition could name.
  *
  * @param known what is there, as far as is known
  */
 export async function placeOver(
   place: Place,
-  known: EntryInfo | undefined,
+  known: Glance | undefined,
   send: (condition: Condition, signal: AbortSignal | undefined) => Promise<EntryInfo>,
   operation: "put" | "write" = "put",
 ): Promise<EntryInfo | undefined> {
   const { replica, key, tombstoneKey, version, signal, landing, conditional } = place;
-  let seen = known;
+  let seen = known?.info;
+  let damage = known?.damage;
   for (let attempt = 1; ; attempt++) {
     if (seen !== undefined && versionOf(seen) >= version) return seen;
-    const condition = conditional ? conditionOn(seen) : {};
+    const condition = conditional && damage === undefined ? conditionOn(seen) : {};
     try {
       return await replica.call(operation, (own) => landing(send(condition, own)), signal);
     } catch (error) {
       if (!conditional || !isLostRace(error)) throw error;
       const look = await replica.look(key, tombstoneKey, signal);
       if (deletedVersion(look) > version) return undefined; // overtaken by a delete
-      seen = look.value;
+      ({ info: seen, damage } = look.value);
       if (seen !== undefined && versionOf(seen) >= version) return seen; // overtaken by a newer value
       if (operation === "write" || attempt === attempts) throw conflict(replica, operation);
     }
@@ -54,7 +55,7 @@ export async function placeOver(
 }
 
 /** Puts the tombstone of a key: nothing older than its version lives. False where one as new is there already. */
-export async function bury(place: Place, known: EntryInfo | undefined): Promise<boolean> {
+export async function bury(place: Place, known: Glance | undefined): Promise<boolean> {
   const { tombstoneKey, replica } = place;
   const value = tombstoneValue(place.key);
   const metadata: Metadata = { [versionName]: place.version };
@@ -67,13 +68,13 @@ export async function bury(place: Place, known: EntryInfo | undefined): Promise<
   return buried;
 }
 
-/** Deletes the value under a key unless it is as new as a version. */
+/** Deletes the value under a key unless it is as new as a version; also one that is damaged. */
 export async function removeOlder({ replica, key, version, signal, landing, conditional }: Omit<Place, "tombstoneKey">): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
-    const seen = await replica.head(key, signal);
-    if (seen === undefined || versionOf(seen) >= version) return false;
+    const { info: seen, damage } = await replica.glance(key, signal);
+    if (damage === undefined && (seen === undefined || versionOf(seen) >= version)) return false;
     try {
-      const ifMatch = conditional ? seen.etag : undefined;
+      const ifMatch = conditional ? seen?.etag : undefined;
       await replica.call("delete", (own) => landing(replica.storage.delete(key, { ifMatch, signal: own })), signal);
       return true;
     } catch (error) {

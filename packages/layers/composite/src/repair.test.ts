@@ -1,4 +1,6 @@
 import type { ByteStorage, ListOptions } from "@stowage/core";
+import { stack } from "@stowage/core";
+import { envelope } from "@stowage/envelope";
 import { memoryStorage } from "@stowage/memory";
 import { VirtualClock } from "@stowage/testing";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -153,6 +155,19 @@ describe("repair", () => {
     expect((await keysIn(mocks[1]!)).keys).toEqual(names);
   });
 
+  test("does not let one entry that cannot be read hide the others of its replica", async () => {
+    const below = [memoryStorage({ clock }), memoryStorage({ clock })];
+    const replicas = below.map((memory) => stack(memory, envelope({ clock })));
+    const storage = over(replicas, clock);
+    for (const key of ["a", "b", "c"]) await over([replicas[0]!], clock).put(key, bytes(key));
+    await below[0]!.put("b", bytes("rubbish"));
+    const report = await drive(storage.repair(), clock);
+    expect(report).toMatchObject({ checked: 3, copied: 2, failed: 1, unreachable: [], complete: false, error: { code: "corrupt" } });
+    expect([await kept(replicas[1]!, "a"), await kept(replicas[1]!, "c")]).toEqual(["a", "c"]);
+    await storage.put("b", bytes("again"));
+    expect(await drive(storage.repair(), clock)).toMatchObject({ failed: 0, complete: true });
+  });
+
   test("works on lists without order, but cannot go on in the middle of one", async () => {
     const replicas: readonly ByteStorage[] = [memoryStorage({ clock }), without({ list: "unordered" }, memoryStorage({ clock }))];
     const storage = over(replicas, clock);
@@ -206,5 +221,31 @@ describe("a tombstone", () => {
     await mocks[0]?.put(key, bytes("another key"));
     expect(await drive(storage.repair(), clock)).toMatchObject({ failed: 1, error: { code: "corrupt" } });
     expect((await keysIn(mocks[1]!)).tombstones).toBe(1);
+  });
+
+  test("that one replica cannot read any more is replaced by that of another", async () => {
+    const below = [memoryStorage({ clock }), memoryStorage({ clock })];
+    const storage = over(
+      below.map((memory) => stack(memory, envelope({ clock }))),
+      clock,
+    );
+    await storage.put("a", bytes("1"));
+    await storage.delete("a");
+    const { key = "" } = (await below[0]!.list()).entries[0] ?? {};
+    await below[0]!.put(key, bytes("rubbish"));
+    expect(await drive(storage.repair(), clock)).toMatchObject({ copied: 1, failed: 0, complete: true });
+    expect(await below[0]!.get(key)).toEqual(await below[1]!.get(key));
+  });
+
+  test("that nobody can read any more may be the newest, so that nothing comes back", async () => {
+    const below = [memoryStorage({ clock }), memoryStorage({ clock })];
+    const replicas = below.map((memory) => stack(memory, envelope({ clock })));
+    await over([replicas[1]!], clock).put("a", bytes("old"));
+    await over([replicas[0]!], clock).put("a", bytes("old"));
+    await over([replicas[0]!], clock).delete("a");
+    const { key = "" } = (await below[0]!.list()).entries[0] ?? {};
+    await below[0]!.put(key, bytes("rubbish"));
+    expect(await drive(over(replicas, clock).repair(), clock)).toMatchObject({ copied: 0, complete: false, error: { code: "corrupt" } });
+    expect(await replicas[0]!.has("a")).toBe(false);
   });
 });

@@ -4,6 +4,7 @@ import type { Background } from "./background.ts";
 import { mend } from "./mending.ts";
 import { promote } from "./promoting.ts";
 import type { Replica } from "./replica.ts";
+import { isDamage } from "./replica-call.ts";
 import { isTombstoneKey, keyOfTombstone } from "./tombstones.ts";
 import type { VersionClock } from "./versions.ts";
 import { oldest, timeOf, versionOf } from "./versions.ts";
@@ -176,12 +177,18 @@ export class Repairs {
     infos: Seen["infos"],
     signal: AbortSignal | undefined,
   ): Promise<{ readonly key: string; readonly version: string } | undefined> {
+    let damage: unknown;
     for (const replica of infos.keys()) {
-      const entry = await replica.call("getEntry", (own) => replica.storage.getEntry(tombstoneKey, { signal: own }), signal);
+      const reading = replica.call("getEntry", (own) => replica.storage.getEntry(tombstoneKey, { signal: own }), signal);
+      const entry = await reading.catch((error: unknown) => {
+        if (!isDamage(error)) throw error;
+        damage = error; // another replica may have it whole
+      });
       const key = entry && (await keyOfTombstone(tombstoneKey, entry.value));
       if (entry !== undefined && key !== undefined) return { key, version: versionOf(entry) };
       if (entry !== undefined) throw new StorageError("corrupt", `A tombstone on the replica "${replica.name}" is damaged.`, named);
     }
+    if (damage !== undefined) throw damage;
     return undefined;
   }
 

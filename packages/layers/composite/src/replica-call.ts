@@ -109,5 +109,10 @@ function isDown(error: unknown): boolean {
 /** Whether another replica may be asked instead: what passes, a closed replica, and damage. Never absence, denial or an abort. */
 export function mayAskAnother(error: unknown): boolean {
   if (!StorageError.is(error)) return false;
-  return error.retryable || error.code === "closed" || error.code === "corrupt" || error.code === "tampered";
+  return error.retryable || error.code === "closed" || isDamage(error);
+}
+
+/** Whether an entry is there and cannot be read, which another replica may have whole. */
+export function isDamage(error: unknown): error is StorageError {
+  return StorageError.is(error, "corrupt") || StorageError.is(error, "tampered");
 }

@@ -3,23 +3,30 @@ import { Deadlines, StorageError } from "@stowage/core";
 import type { BreakerSettings } from "./breaker.ts";
 import { Breaker } from "./breaker.ts";
 import type { ReplicaCall, Send } from "./replica-call.ts";
-import { PromisedCall } from "./replica-call.ts";
+import { isDamage, PromisedCall } from "./replica-call.ts";
 import { oldest, versionOf } from "./versions.ts";
+
+/** What a replica has under one key. */
+export interface Glance {
+  readonly info: EntryInfo | undefined;
+  /** Why it cannot be read, where something is there that is damaged. Its version is unknown then. */
+  readonly damage: StorageError | undefined;
+}
 
 /** What a replica has under a key and under its tombstone. */
 export interface Look {
-  readonly value: EntryInfo | undefined;
-  readonly tombstone: EntryInfo | undefined;
+  readonly value: Glance;
+  readonly tombstone: Glance;
 }
 
 /** The version of the value that a replica has; `undefined` where it has none. */
 export function valueVersion({ value }: Look): string | undefined {
-  return value && versionOf(value);
+  return value.info && versionOf(value.info);
 }
 
 /** The version of the last delete that a replica knows of. What is older is dead. */
 export function deletedVersion({ tombstone }: Look): string {
-  return tombstone === undefined ? oldest : versionOf(tombstone);
+  return tombstone.info === undefined ? oldest : versionOf(tombstone.info);
 }
 
 export interface ReplicaStats {
@@ -78,10 +85,15 @@ export class Replica {
 
   /** What it has under a key and its tombstone. */
   async look(key: string, tombstoneKey: string, signal?: AbortSignal): Promise<Look> {
-    const first = this.head(key, signal);
+    const first = this.glance(key, signal);
     if (this.breaker.health !== "up") await first; // one call finds out whether it is back
-    const [value, tombstone] = await Promise.all([first, this.head(tombstoneKey, signal)]);
+    const [value, tombstone] = await Promise.all([first, this.glance(tombstoneKey, signal)]);
     return { value, tombstone };
+  }
+
+  /** What it has under one key, also where that is damaged. */
+  glance(key: string, signal?: AbortSignal): Promise<Glance> {
+    return this.head(key, signal).then(whole, damaged);
   }
 
   head(key: string, signal?: AbortSignal): Promise<EntryInfo | undefined> {
@@ -154,5 +166,12 @@ export interface ReplicaSettings {
 
 /** Told the promise of a write that was sent, which it gives back. */
 export type Landing = <T>(sent: Promise<T>) => Promise<T>;
+
+const whole = (info: EntryInfo | undefined): Glance => ({ info, damage: undefined });
+
+function damaged(error: unknown): Glance {
+  if (isDamage(error)) return { info: undefined, damage: error };
+  throw error;
+}
 
 const ignore = (): void => {};

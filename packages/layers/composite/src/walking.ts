@@ -1,5 +1,5 @@
-import type { EntryInfo } from "@stowage/core";
-import { compareKeys, scan } from "@stowage/core";
+import type { EntryInfo, ListOptions, Page } from "@stowage/core";
+import { compareKeys, scan, StorageError } from "@stowage/core";
 import type { Replica } from "./replica.ts";
 
 /** A key that at least one replica has, with what is known of it there. */
@@ -47,8 +47,13 @@ async function* merged(
     }
   };
   const open = (replica: Replica): Promise<Head | undefined> => {
-    const list = (page: Parameters<Replica["storage"]["list"]>[0]): ReturnType<Replica["storage"]["list"]> =>
+    const send = (page: ListOptions): Promise<Page> =>
       replica.call("list", (signal) => replica.storage.list({ ...page, signal }), options.signal);
+    const list = (page: ListOptions): Promise<Page> =>
+      send(page).catch((error: unknown) => {
+        if (isOfReplica(error)) throw error;
+        return send({ ...page, info: false }); // one entry that cannot be read hides no other; its key is enough to look into it
+      });
     return step(replica, scan({ list } as Parameters<typeof scan>[0], { startAfter: options.startAfter, limit: pageSize, info: true }));
   };
   let heads = (await Promise.all(replicas.map(open))).filter((head) => head !== undefined);
@@ -60,4 +65,9 @@ async function* merged(
     const others = heads.filter((head) => !here.includes(head));
     heads = [...others, ...moved.filter((head) => head !== undefined)];
   }
+}
+
+/** Whether an error says that the replica cannot be listed now, and not only that an entry cannot be read. */
+function isOfReplica(error: unknown): boolean {
+  return !StorageError.is(error) || error.retryable || error.code === "closed";
 }

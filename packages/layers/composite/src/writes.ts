@@ -5,7 +5,7 @@ import type { Demand } from "./outcomes.ts";
 import { gather, GivenUp } from "./outcomes.ts";
 import type { Condition, Place } from "./placing.ts";
 import { afterEffect, bury, placeOver, removeOlder } from "./placing.ts";
-import type { Landing, Look, Replica } from "./replica.ts";
+import type { Glance, Landing, Look, Replica } from "./replica.ts";
 import { deletedVersion, valueVersion } from "./replica.ts";
 import { sendShare, WatchedSource } from "./streaming.ts";
 import { tombstoneKeyOf } from "./tombstones.ts";
@@ -179,7 +179,7 @@ export class Writes {
 
   /** A stream takes its time, in which its key may have been deleted. */
   async #removeIfDead(replica: Replica, versioned: Versioned): Promise<void> {
-    const tombstone = await replica.head(versioned.tombstoneKey, versioned.signal);
+    const { info: tombstone } = await replica.glance(versioned.tombstoneKey, versioned.signal);
     if (tombstone === undefined || versionOf(tombstone) <= versioned.version) return;
     await removeOlder({ ...this.#place(replica, versioned, passOn), version: versionOf(tombstone) });
   }
@@ -216,10 +216,15 @@ export class Writes {
     });
   }
 
-  /** Waits for so many answers that one of them knows of every write that was acknowledged. */
+  /**
+   * Waits for so many answers that one of them knows of every write that was acknowledged. Where damage leaves too few, but
+   * every replica has answered, there is no more to learn: what nobody can read is written over.
+   */
   #learn(operation: "put" | "write" | "delete", key: string, looks: readonly Promise<Look>[]): Promise<Look[]> {
     const { replicas, needed } = this.#settings;
-    return this.#counted(gather({ step: "ask", operation, key, replicas, needed: replicas.length - needed + 1 }, looks));
+    const demand: Demand = { step: "ask", operation, key, replicas, needed: replicas.length - needed + 1 };
+    const told = looks.map((look) => look.then(readable));
+    return this.#counted(gather(demand, told).catch((error: unknown) => allOr(error, looks)));
   }
 
   #gather<T>(operation: "put" | "write" | "delete", key: string, attempts: readonly Promise<T>[], onHopeless?: () => void): Promise<T[]> {
@@ -262,7 +267,23 @@ function whileWanted<T>(caller: AbortSignal | undefined, work: (signal: AbortSig
 }
 
 function isNothing({ value, tombstone }: Look): boolean {
-  return value === undefined && tombstone === undefined;
+  return value.info === undefined && tombstone.info === undefined && damageOf(value, tombstone) === undefined;
+}
+
+const damageOf = (value: Glance, tombstone: Glance): StorageError | undefined => value.damage ?? tombstone.damage;
+
+/** A look that tells the versions there; what is damaged has one that nobody knows. */
+function readable(look: Look): Look {
+  const damage = damageOf(look.value, look.tombstone);
+  if (damage !== undefined) throw damage;
+  return look;
+}
+
+/** All that was looked at, where all could be; else the error. */
+async function allOr(error: unknown, looks: readonly Promise<Look>[]): Promise<Look[]> {
+  return await Promise.all(looks).catch(() => {
+    throw error;
+  });
 }
 
 async function everywhere(looks: readonly Promise<Look>[], holds: (look: Look) => boolean): Promise<boolean> {

@@ -65,6 +65,12 @@ test.each<[object, string]>([
   expect(() => check(options)).toThrow(StorageError);
 });
 
+test.each([undefined, null, "fast", 4])("what is no options at all is refused: %s", (options) => {
+  expect(() => check(options as unknown as object)).toThrow(
+    expect.objectContaining({ code: "invalid-option", message: "demo: the options must be an object." }) as Error,
+  );
+});
+
 test("a required option that is missing is named", () => {
   expect(() => checkOptions({ directory: option.path("Where.", { required: true }) }, {}, "demo")).toThrow(
     "demo: the option directory is missing; it must be a path.",

@@ -14,6 +14,7 @@ export function checkOptions(definitions: Options, options: object, storage: str
   const refuse = (problem: string): never => {
     throw new StorageError("invalid-option", `${storage}: ${problem}`, { storage });
   };
+  if (!isGroup(options)) refuse("the options must be an object.");
   const names = [...Object.keys(definitions), ...others, "clock"];
   for (const name of Object.keys(options)) if (!names.includes(name)) refuse(unknown(name, names));
   for (const [name, definition] of Object.entries(definitions)) {

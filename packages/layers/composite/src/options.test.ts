@@ -11,7 +11,9 @@ const two = memoryStorage();
 const replicas = { one, two };
 
 test.each<[object, string]>([
+  [undefined as unknown as object, "the options must be an object"],
   [{}, "replicas must be storages by name"],
+  [{ replicas: [null] }, "each of replicas must be { name, storage }"],
   [{ replicas: {} }, "at least one"],
   [{ replicas: { "1": one } }, "a letter, then letters"],
   [

@@ -146,7 +146,7 @@ export function settle(options: CompositeOptions): Settings {
 function replicasOf(given: CompositeOptions["replicas"]): readonly NamedReplica[] {
   if (typeof given !== "object" || given === null) refuse("replicas must be storages by name.");
   const replicas: readonly NamedReplica[] = isList(given)
-    ? given.map(({ name, storage }) => ({ name, storage }))
+    ? given.map((each) => (typeof each === "object" && each !== null ? each : refuse("each of replicas must be { name, storage }.")))
     : Object.entries(given).map(([name, storage]) => ({ name, storage }));
   if (replicas.length === 0) refuse("replicas must have at least one storage.");
   const names = new Set<string>();
@@ -181,8 +181,7 @@ function checkChoices({ replicas, write, read, readMissing, promote, readRepair 
 
 /** Whether versions and tombstones would meet those of another composite, which takes them for its own. */
 function standsOnComposite(storage: AnyStorage): boolean {
-  for (let part: AnyStorage | undefined = storage; part !== undefined; part = part.inner.length === 1 ? part.inner[0] : undefined)
-    if (part.name === "composite") return true;
+  for (let part: AnyStorage | undefined = storage; part !== undefined; part = part.inner[0]) if (part.name === "composite") return true;
   return false;
 }
 

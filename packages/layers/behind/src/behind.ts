@@ -13,7 +13,6 @@ import type {
   Details,
   Entry,
   EntryInfo,
-  Failure,
   ListOptions,
   Operation,
   Page,
@@ -31,54 +30,38 @@ import {
   checkPutOptions,
   checkReadOptions,
   checkSource,
-  clearByList,
   clockOf,
   concatBytes,
   copyBytes,
   ForwardingStorage,
-  isByteStorage,
   isExpired,
   Lifecycle,
   otherVersion,
   partial,
+  preparedBatch,
   readSource,
   refuseAbility,
   resolveRange,
   StorageError,
   streamOf,
-  untilAborted,
   withExpiry,
   wrongSize,
 } from "@stowage/core";
-import { infoOf, listOver, withoutEtag } from "./listing.ts";
+import { capabilitiesOf, checkStack, isPlainKey } from "./capabilities.ts";
+import type { DeadLetter } from "./drain.ts";
+import { orderedPage, unorderedPage } from "./listing.ts";
 import type { BehindOptions, Settings } from "./options.ts";
 import { settle } from "./options.ts";
-import type { DeadLetter } from "./queue.ts";
-import { Queue, sizeOf } from "./queue.ts";
-import type { Write } from "./record.ts";
-
-/** What a write-behind layer has done since it was made, and what is pending. */
-export interface BehindStats {
-  /** Writes that were acknowledged and have not reached the storage below, dead letters included. */
-  readonly pending: number;
-  /** Bytes of their values. */
-  readonly pendingSize: number;
-  /** Milliseconds since the oldest of them began to wait; 0 where none does. */
-  readonly oldest: number;
-  /** Calls that wait for room. */
-  readonly waiting: number;
-  /** Writes that reached the storage below. */
-  readonly written: number;
-  /** Writes that were overtaken by a later one of their key and need not go below. */
-  readonly coalesced: number;
-  /** Attempts that failed. */
-  readonly retries: number;
-  readonly deadLetters: number;
-}
+import type { Item } from "./queue.ts";
+import { keptSize, Queue } from "./queue.ts";
+import type { BehindStats } from "./stats.ts";
+import { statsOf } from "./stats.ts";
+import type { Draft, Write } from "./write.ts";
+import { infoOf, isLiving, withoutEtag } from "./write.ts";
 
 /**
- * Acknowledges a write once it is in `journal`, and brings it to the storage below later: in order for each key, the last
- * write of a key first and alone. Reads and lists see what is pending.
+ * Acknowledges a write once it is in `journal`, and brings it to the storage below later: in order for each key, of several
+ * pending writes of a key only the last. Reads and lists see what is pending.
  *
  * Place in the stack: right above the backend, below encryption, so that nothing pending lies in plain text.
  *
@@ -93,7 +76,6 @@ export function behind(options: BehindOptions = {}): ByteLayer {
 export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStorage {
   readonly name = "behind";
   override readonly inner: readonly AnyStorage[];
-  readonly #capabilities: Capabilities;
   readonly #settings: Settings;
   readonly #queue: Queue;
   readonly #lifecycle: Lifecycle;
@@ -102,13 +84,8 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
   constructor(below: ByteStorage, settings: Settings, clock: Clock = clockOf(below)) {
     super(below, clock);
     const { journal, closeTimeout } = settings;
-    const refuse = (message: string): never => {
-      throw new StorageError("invalid-option", message, { storage: "behind" });
-    };
-    if (!isByteStorage(below)) refuse("behind works on bytes: put it below the codec.");
-    if ((journal as AnyStorage | undefined) === below) refuse("behind: the journal must be another storage than the one below.");
+    checkStack(below, journal);
     this.inner = journal === undefined ? [below] : [below, journal];
-    this.#capabilities = capabilitiesOf(below, journal);
     this.#settings = settings;
     this.#queue = new Queue(below, settings, this.clock);
     this.#lifecycle = new Lifecycle({
@@ -121,266 +98,321 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
   }
 
   override get capabilities(): Capabilities {
-    return this.#capabilities;
+    return capabilitiesOf(this.below, this.#settings.journal);
   }
 
   override get(key: string, options?: CallOptions): Promise<Bytes | undefined> {
-    return this.#look("get", options, () => {
-      const write = this.#queue.find(key);
-      if (write === undefined) return this.below.get(key, options);
-      return Promise.resolve(this.#isThere(write) ? copyBytes(write.value) : undefined);
-    });
+    if (this.#isAbsent(key)) return super.get(key, options);
+    return this.#look(
+      "get",
+      key,
+      options,
+      (write) => this.#valueOf(write, options?.signal),
+      () => super.get(key, options),
+    );
   }
 
   override getEntry(key: string, options?: CallOptions): Promise<Entry<Bytes> | undefined> {
-    return this.#look("getEntry", options, () => {
-      const write = this.#queue.find(key);
-      if (write === undefined) return this.below.getEntry(key, options).then((entry) => entry && withoutEtag(entry));
-      return Promise.resolve(this.#entryOf(write));
-    });
+    const below = (): Promise<Entry<Bytes> | undefined> => super.getEntry(key, options).then(withoutEtag);
+    if (this.#isAbsent(key)) return below();
+    return this.#look("getEntry", key, options, (write) => this.#entryOf(write, options?.signal), below);
   }
 
   override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<Bytes> | undefined)[]> {
-    return this.#look("getEntries", options, async () => {
-      const writes = keys.map((key) => this.#queue.find(key));
-      const entries = writes.map((write) => write && this.#entryOf(write));
-      const asked = keys.filter((_, index) => writes[index] === undefined);
-      const found = asked.length === 0 ? [] : await this.below.getEntries(asked, options);
+    return this.#run("getEntries", options?.signal, async () => {
+      const absent = keys.filter((key) => this.#queue.pending(key) === undefined);
+      if (absent.length === keys.length) return (await super.getEntries(keys, options)).map(withoutEtag);
+      const pending = keys.map((key) => (this.#queue.pending(key) === undefined ? undefined : this.getEntry(key, options)));
+      const [below, ...found] = await Promise.all([absent.length === 0 ? [] : super.getEntries(absent, options), ...pending]);
       let next = 0;
-      return writes.map((write, index) => {
-        if (write !== undefined) return entries[index];
-        const entry = found[next++];
-        return entry && withoutEtag(entry);
-      });
+      return keys.map((_, index) => (pending[index] === undefined ? withoutEtag(below[next++]) : found[index]));
     });
   }
 
   override head(key: string, options?: CallOptions): Promise<EntryInfo | undefined> {
-    return this.#look("head", options, () => {
-      const write = this.#queue.find(key);
-      if (write === undefined) return this.below.head(key, options).then((info) => info && withoutEtag(info));
-      return Promise.resolve(this.#isThere(write) ? infoOf(write) : undefined);
-    });
+    const below = (): Promise<EntryInfo | undefined> => super.head(key, options).then(withoutEtag);
+    if (this.#isAbsent(key)) return below();
+    return this.#look("head", key, options, async (write) => infoOf(write), below);
   }
 
   override has(key: string, options?: CallOptions): Promise<boolean> {
-    return this.#look("has", options, () => {
-      const write = this.#queue.find(key);
-      return write === undefined ? this.below.has(key, options) : Promise.resolve(this.#isThere(write));
-    });
+    if (this.#isAbsent(key)) return super.has(key, options);
+    const found = this.#look(
+      "has",
+      key,
+      options,
+      async () => true,
+      () => super.has(key, options),
+    );
+    return found.then((isThere) => isThere ?? false);
   }
 
   override list(options: ListOptions = {}): Promise<Page> {
-    return this.#look("list", options, async () => {
+    return this.#run("list", options.signal, () => {
       checkListOptions(options, this);
-      const pending = new Map(Array.from(this.#queue.pending(), (write) => [write.key, write]));
-      return await listOver(this.below as ByteStorage, pending, options, this.clock);
+      const listed = { slots: this.#queue.slots, below: this.belowBytes, clock: this.clock };
+      return this.below.capabilities.list === "ordered" ? orderedPage(listed, options) : unorderedPage(listed, options);
     });
   }
 
   override read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
-    return this.#look("read", options, async () => {
+    return this.#run("read", options?.signal, async () => {
+      checkKey(key, "read", this.name);
       checkReadOptions(options, this);
       if (this.capabilities.streams === "none") refuseAbility("read", this, "read");
-      checkKey(key, "read", this.name);
-      if (options?.ifMatch !== undefined) throw otherVersion("read", this.name, key);
-      const write = this.#queue.find(key);
-      if (write === undefined) {
-        const entry = await this.belowBytes.read(key, options);
-        return entry && withoutEtag(entry);
-      }
-      if (!this.#isThere(write)) return undefined;
-      const { start, end } = resolveRange(write.value.byteLength, options?.start, options?.end);
-      return { ...infoOf(write), value: streamOf(write.value.slice(start, end), options?.signal) };
+      if (options?.ifMatch !== undefined) throw otherVersion("read", this.name, key); // nothing here has an etag
+      const below = (): Promise<Entry<ReadableStream<Bytes>> | undefined> => super.read(key, options).then(withoutEtag);
+      return await this.#overlay(key, (write) => this.#streamOf(write, options), below);
     });
   }
 
   override put(key: string, value: Uint8Array, options?: PutOptions): Promise<EntryInfo> {
-    return this.#run("put", options?.signal, async () => await this.#put("put", key, value, options));
+    return this.#run("put", options?.signal, async () => {
+      const item = await this.#prepare("put", key, value, options);
+      return await this.#put(item, options?.signal);
+    });
   }
 
   override delete(key: string, options?: DeleteOptions): Promise<void> {
     return this.#run("delete", options?.signal, async () => {
-      checkKey(key, "delete", this.name);
       checkDeleteOptions(options, this);
-      await this.#accept({ key, value: undefined, metadata: undefined, expiresAt: undefined }, options?.signal);
+      await this.#queue.accept(await this.#prepareDelete("delete", key), options?.signal);
     });
   }
 
   override write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
-    const writing = this.#run("write", options.signal, async () => {
+    const written = this.#run("write", options.signal, async () => {
       checkSource(source, this.name, key);
-      checkKey(key, "write", this.name);
-      checkPutOptions(options, this, "write");
+      const draft = this.#draft("write", key, options);
       if (this.capabilities.streams === "none") refuseAbility("write", this, "write");
-      const { size, ...rest } = options;
-      const chunks: Bytes[] = [];
-      let received = 0;
-      for await (const chunk of readSource(source, options.signal)) {
-        received += chunk.byteLength;
-        if (size !== undefined && received > size) throw wrongSize(size, "more", this.name, key);
-        chunks.push(copyBytes(chunk));
-      }
-      if (size !== undefined && received < size) throw wrongSize(size, String(received), this.name, key);
-      return await this.#put("write", key, concatBytes(chunks), rest);
+      await this.#checkBelow(key);
+      return await this.#write(draft, readSource(source, options.signal), options);
     });
-    return writing.catch((error: unknown) => {
+    return written.catch((error: unknown) => {
       cancelSource(source, error);
       throw error;
     });
   }
 
   override batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
-    return this.#run("batch", options?.signal, async () => {
+    const signal = options?.signal;
+    return this.#run("batch", signal, () => {
       checkBatch(operations, options, this);
-      const drafts: { readonly index: number; readonly draft: Omit<Write, "sequence"> }[] = [];
-      const failures: Failure[] = [];
-      for (const [index, operation] of operations.entries()) {
-        try {
-          drafts.push({ index, draft: await this.#draftOf(operation) });
-        } catch (error) {
-          if (options?.atomic === true) throw error;
-          failures.push({ index, key: operation.key, error });
-        }
-      }
-      if (drafts.length > 0) {
-        const size = drafts.reduce((sum, { draft }) => sum + sizeOf(draft), 0);
-        await this.#queue.room.enter(drafts.length, size, options?.signal);
-        const failed = await this.#queue.append(
-          drafts.map(({ draft }) => draft),
-          options?.atomic === true,
+      const items = new Map<Operation<Bytes>, Item>();
+      const prepare = async (operation: Operation<Bytes>): Promise<Operation<Bytes>> => {
+        const { key } = operation;
+        const item =
+          operation.type === "put"
+            ? await this.#prepare("batch", key, operation.value, operation.options)
+            : await this.#prepareDelete("batch", key);
+        items.set(operation, item);
+        return operation;
+      };
+      return preparedBatch(this.name, operations, options, prepare, async (prepared) => {
+        const failures = await this.#batch(
+          prepared.map((operation) => items.get(operation)!),
+          signal,
         );
-        for (const [at, error] of failed) {
-          if (options?.atomic === true) throw error;
-          const index = drafts[at]!.index;
-          failures.push({ index, key: operations[index]!.key, error });
-        }
-      }
-      if (failures.length > 0) throw partial("batch", this.name, failures, operations.length);
+        const told = Array.from(failures, ([index, error]) => ({ index, key: prepared[index]!.key, error }));
+        if (told.length > 0) throw partial("batch", this.name, told, prepared.length);
+      });
     });
   }
 
-  /** Deletes what a list gives, each key by a write of its own. */
+  /** Empties the storage below at once, and drops what is pending then. */
   override clear(options?: ClearOptions): Promise<void> {
-    return this.#run("clear", options?.signal, () => clearByList(this, options));
+    return this.#run("clear", options?.signal, () =>
+      this.#queue.exclusively({ prefix: options?.prefix ?? "", exact: false }, options?.signal, () => this.below.clear(options)),
+    );
   }
 
   /** Waits until all that was acknowledged is in the storage below. Rejects with `partial` where there are dead letters. */
   override flush(options?: CallOptions): Promise<void> {
     return this.#run("flush", options?.signal, async () => {
-      await this.#queue.drain(options?.signal);
+      await this.#queue.flush(options?.signal);
       await this.below.flush(options);
-      const letters = this.deadLetters();
-      if (letters.length > 0) throw partial("flush", this.name, letters.map(failureOf), letters.length);
+      const failures = this.deadLetters().map(({ key, error }, index) => ({ index, key, error }));
+      if (failures.length > 0) throw partial("flush", this.name, failures, failures.length);
     });
   }
 
-  /** Writes what is pending, up to `closeTimeout`, and rejects with `partial` where something is left. */
+  /** Brings what is pending below, for `closeTimeout` at the most, then closes that and the journal. Rejects where something is left. */
   override close(): Promise<void> {
     return (this.#closing ??= this.#close());
   }
 
-  /** What the storage below refused for good, by key; reads see these writes still. */
+  /** Writes that the storage below refused for good. Reads still see them, and a later write of the key takes their place. */
   deadLetters(): readonly DeadLetter[] {
     return this.#queue.deadLetters();
   }
 
-  /** Sends them again. */
+  /** Sends all dead letters again. */
   retryDeadLetters(): void {
     this.#queue.retryDeadLetters();
   }
 
-  /** Gives them up: reads see what is below from now on. */
-  discardDeadLetters(): void {
-    this.#queue.discardDeadLetters();
+  /** Gives a dead letter up: reads see what is below from now on. False where the key has none. */
+  discardDeadLetter(key: string): Promise<boolean> {
+    return this.#run("delete", undefined, () => this.#queue.discard(key));
   }
 
   stats(): BehindStats {
-    const { room, oldest, counters } = this.#queue;
-    const { written, coalesced, retries, dead } = counters;
-    const age = oldest === undefined ? 0 : Math.max(0, this.#settings.clock.now() - oldest);
-    return {
-      pending: room.count,
-      pendingSize: room.size,
-      oldest: age,
-      waiting: room.waiting,
-      written,
-      coalesced,
-      retries,
-      deadLetters: dead,
-    };
+    return statsOf(this.#queue, this.clock);
   }
 
   override details(): Details {
-    const { journal, onDeadLetter: _listener, random: _random, clock: _clock, ...options } = this.#settings;
+    const { journal, onDeadLetter: _listener, clock: _clock, ...options } = this.#settings;
     return { options: { ...options, journal: journal?.name ?? "memory" }, stats: { ...this.stats() } };
   }
 
-  async #put(operation: "put" | "write", key: string, value: Uint8Array, options: PutOptions | undefined): Promise<EntryInfo> {
-    const draft = this.#draft(operation, key, value, options);
-    await this.#probe(key);
-    await this.#accept(draft, options?.signal);
-    return infoOf({ ...draft, sequence: 0 });
+  /** Whether nothing is pending under a key, so that the storage below may answer by itself. */
+  #isAbsent(key: string): boolean {
+    return this.#lifecycle.ready && !this.#queue.isLost && this.#queue.pending(key) === undefined;
   }
 
-  async #draftOf(operation: Operation<Bytes>): Promise<Omit<Write, "sequence">> {
-    const { key } = operation;
-    checkKey(key, "batch", this.name);
-    if (operation.type === "delete") return { key, value: undefined, metadata: undefined, expiresAt: undefined };
-    const draft = this.#draft("batch", key, operation.value, operation.options);
-    await this.#probe(key);
-    return draft;
+  #run<T>(operation: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const checked = (): Promise<T> => {
+      this.#queue.check();
+      return work();
+    };
+    return this.#lifecycle.run(operation, checked, signal);
   }
 
-  #draft(operation: "put" | "write" | "batch", key: string, value: Uint8Array, options: PutOptions | undefined): Omit<Write, "sequence"> {
+  #look<T>(
+    operation: string,
+    key: string,
+    options: CallOptions | undefined,
+    see: (write: Write) => Promise<T | undefined>,
+    below: () => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    return this.#run(operation, options?.signal, () => this.#overlay(key, see, below));
+  }
+
+  /** What is pending, or what is below. A value that is not in the journal any more has arrived there meanwhile. */
+  async #overlay<T>(
+    key: string,
+    see: (write: Write) => Promise<T | undefined>,
+    below: () => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    for (let write = this.#queue.pending(key); write !== undefined; write = this.#queue.pending(key)) {
+      if (!isLiving(write, this.clock)) return undefined;
+      const found = await see(write);
+      if (found !== undefined) return found;
+      this.#queue.miss(write);
+    }
+    return await below();
+  }
+
+  async #valueOf(write: Write, signal: AbortSignal | undefined): Promise<Bytes | undefined> {
+    return write.value === undefined ? await this.#queue.journal!.value(write, signal) : copyBytes(write.value);
+  }
+
+  async #entryOf(write: Write, signal: AbortSignal | undefined): Promise<Entry<Bytes> | undefined> {
+    const value = await this.#valueOf(write, signal);
+    return value && { ...infoOf(write), value };
+  }
+
+  async #streamOf(write: Write, options: ReadOptions | undefined): Promise<Entry<ReadableStream<Bytes>> | undefined> {
+    const { start, end } = resolveRange(write.size, options?.start, options?.end);
+    const signal = options?.signal;
+    const value = write.value;
+    const stream =
+      value === undefined ? await this.#queue.journal!.stream(write, { start, end, signal }) : streamOf(value.slice(start, end), signal);
+    return stream && { ...infoOf(write), value: stream };
+  }
+
+  #draft(operation: "put" | "write" | "batch", key: string, options: Omit<WriteOptions, "signal"> | undefined): Draft {
     checkKey(key, operation, this.name);
-    checkBytes(value, operation, this.name, key);
     checkPutOptions(options, this, operation);
     const { metadata, expiresAt } = withExpiry(options, this.clock, this) ?? {};
-    return { key, value: copyBytes(value), metadata: metadata && { ...metadata }, expiresAt };
+    return { type: "put", key, modifiedAt: this.clock.now(), expiresAt, metadata: metadata && { ...metadata } };
   }
 
-  /** Finds out whether the storage below can hold a key that not every storage can, before its write is acknowledged. */
-  async #probe(key: string): Promise<void> {
-    if (this.below.capabilities.anyKey || isPlain(key)) return;
+  async #prepare(operation: "put" | "batch", key: string, value: Uint8Array, options: PutOptions | undefined): Promise<Item> {
+    const draft = this.#draft(operation, key, options);
+    checkBytes(value, operation, this.name, key);
+    await this.#checkBelow(key);
+    return { draft, value };
+  }
+
+  async #prepareDelete(operation: "delete" | "batch", key: string): Promise<Item> {
+    checkKey(key, operation, this.name);
+    await this.#checkBelow(key);
+    const draft = { type: "delete", key, modifiedAt: this.clock.now(), expiresAt: undefined, metadata: undefined } as const;
+    return { draft, value: nothing };
+  }
+
+  /** Refuses a key that the storage below cannot hold before its write is acknowledged. */
+  async #checkBelow(key: string): Promise<void> {
+    if (this.below.capabilities.anyKey || isPlainKey(key)) return;
     await this.below.has(key).catch((error: unknown) => {
       if (StorageError.is(error, "invalid-key")) throw error;
     });
   }
 
-  async #accept(draft: Omit<Write, "sequence">, signal: AbortSignal | undefined): Promise<void> {
-    const entering = this.#queue.room.enter(1, sizeOf(draft), signal);
-    if (entering !== undefined) await entering;
-    const failed = await this.#queue.append([draft], false);
-    if (failed.has(0)) throw failed.get(0);
+  async #put({ draft, value }: Item, signal: AbortSignal | undefined): Promise<EntryInfo> {
+    const { key, expiresAt, metadata } = draft;
+    if (value.byteLength > this.#settings.maxPendingSize) {
+      return await this.#past(key, signal, () => this.below.put(key, value as Bytes, { expiresAt, metadata, signal }));
+    }
+    await this.#queue.accept({ draft, value: isExpired(expiresAt, this.clock) ? nothing : value }, signal);
+    return infoOf({ ...draft, size: value.byteLength });
   }
 
-  #isThere(write: Write): write is Write & { readonly value: Bytes } {
-    return write.value !== undefined && !isExpired(write.expiresAt, this.clock);
+  /** What is too large to be pending goes below at once, in the place of what is pending. */
+  #past(key: string, signal: AbortSignal | undefined, write: () => Promise<EntryInfo>): Promise<EntryInfo> {
+    return this.#queue.exclusively({ prefix: key, exact: true }, signal, write);
   }
 
-  #entryOf(write: Write): Entry<Bytes> | undefined {
-    return this.#isThere(write) ? { ...infoOf(write), value: copyBytes(write.value) } : undefined;
+  async #batch(items: readonly Item[], signal: AbortSignal | undefined): Promise<ReadonlyMap<number, unknown>> {
+    if (items.every(({ value }) => value.byteLength <= this.#settings.maxPendingSize)) return await this.#queue.acceptAll(items, signal);
+    const failures = new Map<number, unknown>();
+    for (const [index, item] of items.entries()) {
+      await this.#put(item, signal).catch((error: unknown) => {
+        signal?.throwIfAborted();
+        failures.set(index, error);
+      });
+    }
+    return failures;
   }
 
-  #look<T>(operation: string, options: CallOptions | undefined, work: () => Promise<T>): Promise<T> {
-    return this.#run(operation, options?.signal, work);
-  }
-
-  /** The journal goes on with what its caller no longer waits for. */
-  #run<T>(operation: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    return untilAborted(this.#lifecycle.run(operation, work, signal), signal);
+  /** A small value is put. A larger one streams into the journal, or past it. */
+  async #write(draft: Draft, chunks: AsyncGenerator<Uint8Array, void, void>, options: WriteOptions): Promise<EntryInfo> {
+    const { size, signal } = options;
+    const { journal, maxPendingSize } = this.#settings;
+    const { key, expiresAt, metadata } = draft;
+    const most = journal === undefined ? maxPendingSize : Math.min(keptSize, maxPendingSize);
+    const first: Uint8Array[] = [];
+    let received = 0;
+    try {
+      for (;;) {
+        const step = await chunks.next();
+        if (step.done === true) break;
+        received += step.value.byteLength;
+        first.push(step.value);
+        if (size !== undefined && received > size) throw wrongSize(size, "more", this.name, key);
+        if (received <= most) continue;
+        const rest = chained(first, chunks);
+        if (journal === undefined || (size ?? 0) > maxPendingSize) {
+          const written = await this.#past(key, signal, () => this.belowBytes.write(key, rest, { size, expiresAt, metadata, signal }));
+          return written;
+        }
+        const whole = await this.#queue.acceptStream(draft, rest, { size, signal });
+        return infoOf({ ...draft, size: whole });
+      }
+    } finally {
+      await chunks.return();
+    }
+    if (size !== undefined && received < size) throw wrongSize(size, String(received), this.name, key);
+    return await this.#put({ draft, value: concatBytes(first) }, signal);
   }
 
   async #closeQueue(): Promise<void> {
     const left = await this.#queue.close();
-    if (left.length === 0) return;
-    const fate = this.#settings.journal === undefined ? "are lost" : "stay in the journal for the next start";
-    throw new StorageError("partial", `${left.length} pending writes did not reach the storage below and ${fate}; see failures.`, {
-      storage: this.name,
-      operation: "close",
-      failures: left.map(failureOf),
-    });
+    if (left === 0) return;
+    const fate = this.#settings.journal === undefined ? "and is lost" : "and stays in the journal for the next start";
+    const message = `What was written under ${left} ${left === 1 ? "key" : "keys"} has not reached the storage below ${fate}.`;
+    throw new StorageError("unavailable", message, { storage: this.name, operation: "close", retryable: false });
   }
 
   async #close(): Promise<void> {
@@ -390,24 +422,10 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
   }
 }
 
-const failureOf = ({ key, error }: DeadLetter, index: number): Failure => ({ index, key, error });
+const nothing: Uint8Array = new Uint8Array(0);
 
-/** Whether every storage takes a key. */
-const isPlain = (key: string): boolean =>
-  key.length <= 200 &&
-  /^[a-z0-9/._-]+$/.test(key) &&
-  key.split("/").every((segment) => segment !== "" && segment !== "." && segment !== "..");
-
-function capabilitiesOf(below: ByteStorage, journal: ByteStorage | undefined): Capabilities {
-  const { capabilities } = below;
-  const ranks = ["memory", "process", "power"] as const;
-  const durability = ranks[Math.min(...[capabilities, journal?.capabilities].map((each) => ranks.indexOf(each?.durability ?? "memory")))];
-  return {
-    ...capabilities,
-    conditions: [],
-    atomicBatch: capabilities.atomicBatch && (journal?.capabilities.atomicBatch ?? true),
-    streams: capabilities.streams === "none" ? "none" : "buffered",
-    durability: durability ?? "memory",
-    shared: false,
-  };
+/** Chunks that were looked at already, and the rest. */
+async function* chained(first: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Bytes, void, void> {
+  yield* first as readonly Bytes[];
+  yield* rest as AsyncIterable<Bytes>;
 }

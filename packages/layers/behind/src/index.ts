@@ -1,4 +1,4 @@
 export { behind, BehindStorage } from "./behind.ts";
-export type { BehindStats } from "./behind.ts";
+export type { DeadLetter } from "./drain.ts";
 export type { BehindOptions } from "./options.ts";
-export type { DeadLetter } from "./queue.ts";
+export type { BehindStats } from "./stats.ts";

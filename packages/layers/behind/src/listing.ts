@@ -1,165 +1,148 @@
 import type { ByteStorage, Clock, EntryInfo, ListOptions, Page } from "@stowage/core";
-import { compareKeys, defaultListLimit, isExpired, StorageError } from "@stowage/core";
-import type { Write } from "./record.ts";
+import { compareKeys, defaultListLimit, scan, StorageError } from "@stowage/core";
+import type { Slots } from "./slots.ts";
+import { infoOf, isLiving, withoutEtag } from "./write.ts";
 
-/** Where a page ended: after a key or a rolled-up prefix, on a page of the storage below or at the start of one. */
-interface Position {
-  readonly after?: string | undefined;
-  /** `after` is a prefix, and all under it was given. */
-  readonly group?: boolean | undefined;
-  /** Where the page below begins that is to be asked for again, if not by a cursor. */
-  readonly from?: string | undefined;
-  /** The cursor below. */
-  readonly inner?: string | undefined;
+/** What lies under what is listed. */
+export interface Listed {
+  readonly slots: Slots;
+  readonly below: ByteStorage;
+  readonly clock: Clock;
 }
 
+/** An entry, or a rolled-up prefix where it has no info. */
 interface Item {
   readonly name: string;
   readonly info?: EntryInfo;
 }
 
-/** What is pending now, which must be taken before the storage below is asked. */
-export type Pending = ReadonlyMap<string, Write>;
-
-/** What is known of an entry whose etag would change once a pending write of it has arrived. */
-export function withoutEtag<T extends EntryInfo>(info: T): T {
-  if (info.etag === undefined) return info;
-  const { etag: _etag, ...rest } = info;
-  return rest as unknown as T;
+/** What is pending, as it was before the storage below was asked: what arrives there meanwhile is on one of the two. */
+interface Pending {
+  readonly living: ReadonlyMap<string, Item>;
+  readonly gone: ReadonlySet<string>;
 }
 
-export function infoOf({ key, value, metadata, expiresAt }: Write): EntryInfo {
-  return {
-    key,
-    size: value?.byteLength ?? 0,
-    ...(expiresAt !== undefined && { expiresAt }),
-    ...(metadata !== undefined && { metadata: { ...metadata } }),
-  };
-}
+/** Sorts behind every key that a prefix stands for. */
+const beyond = "\u{10FFFF}".repeat(256);
 
-/** One page of what is below, with what is pending over it. Each page asks below for one page. */
-export async function listOver(below: ByteStorage, pending: Pending, options: ListOptions, clock: Clock): Promise<Page> {
-  const position = positionOf(options);
-  return below.capabilities.list === "ordered"
-    ? await orderedPage(below, pending, options, position, clock)
-    : await unorderedPage(below, pending, options, position, clock);
-}
-
-const isThere = (write: Write, clock: Clock): boolean => write.value !== undefined && !isExpired(write.expiresAt, clock);
-
-async function orderedPage(below: ByteStorage, pending: Pending, options: ListOptions, position: Position, clock: Clock): Promise<Page> {
-  const { prefix = "", delimiter, limit = defaultListLimit, info, signal } = options;
-  const from = position.group === true ? position.from : position.after;
-  const start = position.inner === undefined ? { startAfter: from } : { cursor: position.inner };
-  const page = await below.list({ prefix, delimiter, limit, info, signal, ...start });
-  const theirs = itemsOf(page).filter(
-    ({ name, info: found }) => (position.group !== true || isPast(name, position)) && (found === undefined || !pending.has(name)),
-  );
-  const last = lastOf(page);
-  const moves = last !== undefined && (position.group !== true || isPast(last, position)); // what was asked for again may lie before
-  const reached = moves ? last : position.after;
-  const end = page.cursor === undefined ? undefined : (reached ?? "");
-  const ours = new Map<string, Item>();
-  for (const write of pending.values()) {
-    if (!write.key.startsWith(prefix) || !isThere(write, clock)) continue;
-    const item = rolledUp(write, prefix, delimiter, info);
-    if (isPast(write.key, position) && (end === undefined || compareKeys(item.name, end) <= 0)) ours.set(item.name, item);
+/** One page of what is below with what is pending over it. Cursors are positions, which any process can go on from. */
+export async function orderedPage({ slots, below, clock }: Listed, options: ListOptions): Promise<Page> {
+  const { prefix, delimiter, limit = defaultListLimit, info, signal } = options;
+  const floor = options.cursor === undefined ? options.startAfter : floorOf(options.cursor);
+  const pending = pendingFrom(floor, { slots, clock, options: { ...options, limit } });
+  let page = await below.list({ prefix, delimiter, limit, info, signal, startAfter: floor });
+  while (page.cursor !== undefined && page.entries.length + page.prefixes.length === 0) {
+    page = await below.list({ prefix, delimiter, limit, info, signal, cursor: page.cursor });
   }
-  const kept: Item[] = [];
-  for (const item of theirs) {
-    if (ours.has(item.name)) continue;
-    if (item.info === undefined && (await isGone(below, item.name, pending, position, options))) continue;
-    kept.push(item);
+  const theirs = itemsOf(page);
+  const last = page.cursor === undefined ? undefined : theirs.at(-1);
+  const merged = merge(theirs, pending, last && endOf(last));
+  const given: Item[] = [];
+  for (const [index, item] of merged.entries()) {
+    if (given.length === limit) return pageOf(given, merged[index - 1]);
+    const isDoubtful = item.info === undefined && !pending.living.has(item.name);
+    if (isDoubtful && (await isEmpty(below, item.name, { pending: pending.gone, floor, signal }))) continue;
+    given.push(item);
   }
-  const merged = [...kept, ...ours.values()].sort((a, b) => compareKeys(a.name, b.name));
-  const given = merged.slice(0, limit);
-  const entries = given.flatMap((item) => item.info ?? []);
-  const prefixes = given.filter((item) => item.info === undefined).map(({ name }) => name);
-  if (merged.length > limit) {
-    const cut = given.at(-1)!;
-    if (cut.info !== undefined) return { entries, prefixes, cursor: cursorOf({ after: cut.name }) };
-    const { inner } = position;
-    return { entries, prefixes, cursor: cursorOf({ after: cut.name, group: true, inner, from: inner === undefined ? from : undefined }) };
-  }
-  if (page.cursor === undefined) return { entries, prefixes };
-  const isGroup = moves ? page.prefixes.includes(last) : position.group;
-  return { entries, prefixes, cursor: cursorOf({ after: reached, group: isGroup === true || undefined, inner: page.cursor }) };
+  return pageOf(given, last);
 }
 
-/** First what is pending, then what is below: a write that arrives below meanwhile is found there. */
-async function unorderedPage(below: ByteStorage, pending: Pending, options: ListOptions, position: Position, clock: Clock): Promise<Page> {
+/** First what is pending, then what is below: what arrives there meanwhile is found there. */
+export async function unorderedPage({ slots, below, clock }: Listed, options: ListOptions): Promise<Page> {
   const { prefix = "", limit = defaultListLimit, info, signal } = options;
-  if (position.inner === undefined && position.group !== true) {
-    const ours = Array.from(pending.values())
-      .filter((write) => write.key.startsWith(prefix) && isThere(write, clock) && isPast(write.key, position))
-      .sort((a, b) => compareKeys(a.key, b.key))
-      .slice(0, limit);
-    const cursor = cursorOf(ours.length < limit ? { group: true } : { after: ours.at(-1)!.key });
-    if (ours.length > 0)
-      return { entries: ours.map((write) => (info === true ? infoOf(write) : { key: write.key })), prefixes: [], cursor };
+  const [phase, rest] = options.cursor === undefined ? ["pending", ""] : split(options.cursor, ["pending", "inner"]);
+  const ours: EntryInfo[] = [];
+  if (phase === "pending") {
+    for (const { newest } of slots.under(prefix, rest === "" ? undefined : rest)) {
+      if (newest === undefined || !isLiving(newest, clock)) continue;
+      if (ours.length === limit) return { entries: ours, prefixes: [], cursor: `pending:${ours.at(-1)!.key}` };
+      ours.push(info === true ? infoOf(newest) : { key: newest.key });
+    }
+    if (ours.length === limit) return { entries: ours, prefixes: [], cursor: "inner:" };
   }
-  const page = await below.list({ prefix, limit, info, signal, cursor: position.inner });
-  const entries = page.entries.flatMap((entry) => {
-    const write = pending.get(entry.key);
-    if (write === undefined) return withoutEtag(entry);
-    return isThere(write, clock) ? (info === true ? infoOf(write) : { key: write.key }) : [];
+  const cursor = phase === "inner" && rest !== "" ? rest : undefined;
+  const page = await below.list({ prefix: options.prefix, limit: limit - ours.length, info, signal, cursor });
+  const given = new Set(ours.map(({ key }) => key));
+  const theirs = page.entries.flatMap((entry) => {
+    const write = slots.get(entry.key)?.newest;
+    if (given.has(entry.key) || (write !== undefined && !isLiving(write, clock))) return [];
+    return write === undefined ? (withoutEtag(entry) ?? entry) : info === true ? infoOf(write) : { key: entry.key };
   });
-  return { entries, prefixes: [], ...(page.cursor !== undefined && { cursor: cursorOf({ inner: page.cursor, group: true }) }) };
+  return { entries: [...ours, ...theirs], prefixes: [], ...(page.cursor !== undefined && { cursor: `inner:${page.cursor}` }) };
 }
 
-/** Whether every entry below that a prefix stands for is pending to go. */
-async function isGone(
+/** Looks no further than a page can reach. */
+function pendingFrom(
+  floor: string | undefined,
+  { slots, clock, options }: { readonly slots: Slots; readonly clock: Clock; readonly options: ListOptions & { readonly limit: number } },
+): Pending {
+  const { prefix = "", delimiter, limit, info } = options;
+  const living = new Map<string, Item>();
+  const gone = new Set<string>();
+  for (const { key, newest } of slots.under(prefix, floor)) {
+    if (newest === undefined) continue;
+    if (!isLiving(newest, clock)) gone.add(key);
+    else {
+      const at = delimiter === undefined ? -1 : key.indexOf(delimiter, prefix.length);
+      const name = at === -1 ? key : key.slice(0, at + delimiter!.length);
+      if (living.has(name)) continue;
+      living.set(name, at === -1 ? { name, info: info === true ? infoOf(newest) : { key } } : { name });
+      if (living.size > limit) break;
+    }
+  }
+  return { living, gone };
+}
+
+/** In order, up to `end`: behind that the storage below has more to tell. */
+function merge(theirs: readonly Item[], { living, gone }: Pending, end: string | undefined): Item[] {
+  const merged = theirs.filter(({ name, info }) => !living.has(name) && !(info !== undefined && gone.has(name)));
+  for (const item of living.values()) if (end === undefined || compareKeys(item.name, end) <= 0) merged.push(item);
+  return merged.sort(byName);
+}
+
+/** Whether everything below that a rolled-up prefix stands for is pending to go. */
+async function isEmpty(
   below: ByteStorage,
   group: string,
-  pending: Pending,
-  { after, group: isGroup }: Position,
-  { info, signal }: ListOptions,
+  {
+    pending,
+    floor,
+    signal,
+  }: { readonly pending: ReadonlySet<string>; readonly floor: string | undefined; readonly signal: AbortSignal | undefined },
 ): Promise<boolean> {
-  let shadowed = 0;
-  for (const key of pending.keys()) if (key.startsWith(group)) shadowed++;
-  if (shadowed === 0) return false;
-  let startAfter = isGroup !== true && after?.startsWith(group) === true ? after : undefined;
-  let cursor: string | undefined;
-  do {
-    const page = await below.list({ prefix: group, limit: shadowed + 1, info, cursor, startAfter, signal });
-    startAfter = undefined;
-    if (page.entries.some(({ key }) => !pending.has(key))) return false;
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+  const hidden = Array.from(pending).filter((key) => key.startsWith(group)).length;
+  if (hidden === 0) return false;
+  for await (const { key } of scan(below, { prefix: group, startAfter: floor, limit: Math.min(hidden + 1, defaultListLimit), signal })) {
+    if (!pending.has(key)) return false;
+  }
   return true;
 }
 
-function rolledUp(write: Write, prefix: string, delimiter: string | undefined, info: boolean | undefined): Item {
-  const at = delimiter === undefined ? -1 : write.key.indexOf(delimiter, prefix.length);
-  if (at !== -1) return { name: write.key.slice(0, at + delimiter!.length) };
-  return { name: write.key, info: info === true ? infoOf(write) : { key: write.key } };
-}
-
 function itemsOf({ entries, prefixes }: Page): Item[] {
-  return [...entries.map((entry) => ({ name: entry.key, info: withoutEtag(entry) })), ...prefixes.map((name) => ({ name }))];
+  const items: Item[] = entries.map((info) => ({ name: info.key, info: withoutEtag(info) ?? info }));
+  return prefixes.length === 0 ? items : [...items, ...prefixes.map((name) => ({ name }))].sort(byName);
 }
 
-function lastOf({ entries, prefixes }: Page): string | undefined {
-  const [key, prefix] = [entries.at(-1)?.key, prefixes.at(-1)];
-  if (key === undefined || prefix === undefined) return key ?? prefix;
-  return compareKeys(key, prefix) > 0 ? key : prefix;
+function pageOf(items: readonly Item[], last: Item | undefined): Page {
+  const entries = items.flatMap(({ info }) => info ?? []);
+  const prefixes = items.filter(({ info }) => info === undefined).map(({ name }) => name);
+  if (last === undefined) return { entries, prefixes };
+  return { entries, prefixes, cursor: `${last.info === undefined ? "prefix" : "key"}:${last.name}` };
 }
 
-function isPast(name: string, { after, group }: Position): boolean {
-  if (after === undefined) return true;
-  return compareKeys(name, after) > 0 && !(group === true && name.startsWith(after));
+/** What comes on the next page sorts behind this. */
+function floorOf(cursor: string): string {
+  const [kind, name] = split(cursor, ["key", "prefix"]);
+  return kind === "key" ? name : name + beyond;
 }
 
-const cursorOf = (position: Position): string => JSON.stringify(position);
+const endOf = ({ name, info }: Item): string => (info === undefined ? name + beyond : name);
 
-function positionOf({ cursor, startAfter }: ListOptions): Position {
-  if (cursor === undefined) return { after: startAfter };
-  try {
-    const { after, group, inner, from } = JSON.parse(cursor) as Position;
-    const isText = (value: unknown): boolean => value === undefined || typeof value === "string";
-    if (isText(after) && isText(inner) && isText(from)) return { after, group, inner, from };
-  } catch {
-    // told below
-  }
+function split(cursor: string, kinds: readonly string[]): readonly [string, string] {
+  const at = cursor.indexOf(":");
+  const kind = cursor.slice(0, Math.max(at, 0));
+  if (kinds.includes(kind)) return [kind, cursor.slice(at + 1)];
   throw new StorageError("invalid-option", "The cursor is not one that this storage gave.", { operation: "list", storage: "behind" });
 }
+
+const byName = (a: Item, b: Item): number => compareKeys(a.name, b.name);

@@ -1,452 +1,413 @@
-import type { ByteStorage, Clock, Operation, Bytes } from "@stowage/core";
-import { isExpired, StorageError, untilAborted } from "@stowage/core";
-import { failuresOf, Journal } from "./journal.ts";
+import type { ByteStorage, Clock } from "@stowage/core";
+import { copyBytes, StorageError, untilAborted } from "@stowage/core";
+import type { DeadLetter } from "./drain.ts";
+import { Drain } from "./drain.ts";
+import type { Held } from "./holds.ts";
+import { Holds } from "./holds.ts";
+import { Journal } from "./journal.ts";
 import type { Settings } from "./options.ts";
-import type { Write } from "./record.ts";
+import { damaged, nameOf, packRecord } from "./record.ts";
+import { Removal } from "./removal.ts";
 import { Room } from "./room.ts";
+import type { Slot } from "./slots.ts";
+import { Slots } from "./slots.ts";
+import type { Draft, Write } from "./write.ts";
 
-/** A write that the storage below refused for good. Reads still see it. */
-export interface DeadLetter {
-  readonly key: string;
-  readonly sequence: number;
-  /** Of the error, or `"internal"` where it was none of the toolkit. */
-  readonly code: string;
-  readonly error: unknown;
+/** Bytes up to which a value that is in the journal stays in memory too. */
+export const keptSize: number = 64 * 1024;
+
+/** Writes of a batch that go into the journal in one call at the most. */
+const groupSize = 1_000;
+
+/** Milliseconds that a look at the owner of the journal is good for. */
+const ownedFor = 100;
+
+/** A write with its value. */
+export interface Item {
+  readonly draft: Draft;
+  readonly value: Uint8Array;
 }
 
-/** What is known of a key that has a pending write, or records in the journal. */
-interface Slot {
-  readonly key: string;
-  /** The last write that was acknowledged. */
-  newest: Write | undefined;
-  /** `newest` has reached the storage below. */
-  settled: boolean;
-  state: "idle" | "waiting" | "sending" | "resting" | "dead";
-  /** Writes that are on their way into the journal. */
-  readonly landing: Set<number>;
-  /** Writes whose records are, or may be, in the journal. */
-  readonly records: Set<number>;
-  since: number;
-  failures: number;
-  /** Must not go along with others, because it may be why they were refused. */
-  alone: boolean;
-  error: unknown;
-}
-
-interface Drainer {
-  readonly wanted: Map<Slot, number>;
-  finish(): void;
-}
-
-/** Failures in company after which a write goes alone. */
-const patience = 5;
-
-export const sizeOf = (write: Pick<Write, "value">): number => write.value?.byteLength ?? 0;
-
-/**
- * Acknowledged writes on their way to the storage below: at most one call at a time for each key, the newest write wins.
- *
- * The newest record of a key stays in the journal until it has reached the storage below and every older record of the key
- * is gone: whatever a crash leaves behind, the newest of it is the last write that was acknowledged.
- */
+/** Writes from the moment they are accepted until they are below and nothing of them is left in the journal. */
 export class Queue {
+  readonly slots: Slots = new Slots();
   readonly room: Room;
-  readonly #below: ByteStorage;
+  readonly journal: Journal | undefined;
+  readonly stats: { coalesced: number; listenerErrors: number } = { coalesced: 0, listenerErrors: 0 };
   readonly #settings: Settings;
-  readonly #clock: Clock;
-  readonly #expiry: Clock;
-  readonly #journal: Journal | undefined;
-  readonly #slots = new Map<string, Slot>();
-  readonly #waiting = new Map<string, Slot>();
-  readonly #ready = new Map<string, Slot>();
-  readonly #drainers = new Set<Drainer>();
-  readonly #rests = new Set<AbortController>();
-  readonly #removals = new Map<number, Slot>();
+  readonly #holds = new Holds(this.slots);
   readonly #stop = new AbortController();
-  readonly counters = { written: 0, coalesced: 0, retries: 0, dead: 0 };
+  readonly #drain: Drain;
+  readonly #removal: Removal | undefined;
   #last = 0;
-  #sending = 0;
-  #sweeping: Promise<void> | undefined;
-  #wakesAt = Number.POSITIVE_INFINITY;
-  #wake: AbortController | undefined;
-  #closing = false;
+  #lost: unknown;
+  #owned: { readonly at: number; readonly check: Promise<void> } | undefined;
 
-  constructor(below: ByteStorage, settings: Settings, expiry: Clock) {
-    this.#below = below;
+  constructor(below: ByteStorage, settings: Settings, clock: Clock) {
     this.#settings = settings;
-    this.#clock = settings.clock;
-    this.#expiry = expiry;
-    this.#journal = settings.journal && new Journal(settings.journal);
     this.room = new Room(settings.maxPending, settings.maxPendingSize);
+    this.journal = settings.journal && new Journal(settings.journal);
+    const shared = { below, settings, stop: this.#stop.signal, isHeld: (key: string) => this.#holds.has(key) };
+    this.#drain = new Drain({
+      ...shared,
+      journal: this.journal,
+      clock,
+      checkOwner: () => this.#checkOwner(),
+      onReached: (slot) => this.#reached(slot),
+      onMissing: (write) => this.miss(write),
+      onDead: (slot, write) => this.#died(slot, write),
+    });
+    this.#removal =
+      this.journal &&
+      new Removal({
+        ...shared,
+        journal: this.journal,
+        onRemoved: (slot, write) => this.#removed(slot, write),
+        onUndone: (slot) => this.#drain.add(slot),
+        onLost: (error) => this.#lose(error),
+      });
+  }
+
+  get drained(): { readonly written: number; readonly retries: number } {
+    return this.#drain.stats;
+  }
+
+  get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  /** Throws where another process has taken the journal over. */
+  check(): void {
+    if (this.#lost !== undefined) throw this.#lost;
   }
 
   /** Takes up what an earlier process left in the journal. */
   async open(): Promise<void> {
-    for (const write of (await this.#journal?.recover()) ?? []) {
+    for (const write of await this.journal!.open()) {
       this.#last = write.sequence;
-      this.room.take(1, sizeOf(write));
-      this.#accept(write);
+      this.room.take(write.size);
+      this.#accept(this.slots.make(write.key), write);
     }
-    this.#pump();
+    this.#drain.endWindow();
+    this.#removal!.start();
   }
 
   /** The write of a key that reads must see. */
-  find(key: string): Write | undefined {
-    const slot = this.#slots.get(key);
-    return slot === undefined || slot.settled ? undefined : slot.newest;
+  pending(key: string): Write | undefined {
+    return this.slots.get(key)?.newest;
   }
 
-  /** All that reads must see. */
-  *pending(): Generator<Write, void, void> {
-    for (const slot of this.#slots.values()) if (!slot.settled && slot.newest !== undefined) yield slot.newest;
+  /** The record of a write is not in the journal. Throws where it should be. */
+  miss(write: Write): void {
+    const slot = this.slots.get(write.key);
+    if (slot?.newest !== write) return;
+    if (write.isLeaving !== true) throw damaged(nameOf(write.sequence), "it is not there any more");
+    this.#removed(slot, write);
   }
 
-  get oldest(): number | undefined {
-    let oldest: number | undefined;
-    for (const slot of this.#slots.values()) if (!slot.settled && !(slot.since >= (oldest ?? Infinity))) oldest = slot.since;
-    return oldest;
+  /** Accepts a write: it waits for room and is in the journal then. The journal goes on with what its caller gave up. */
+  accept(item: Item, signal: AbortSignal | undefined): Promise<void> {
+    return this.#admit(item, signal, () => this.#append(item));
   }
 
-  /** Acknowledges writes, for which room was taken. Tells which could not be, by their position. */
-  async append(drafts: readonly Omit<Write, "sequence">[], atomic: boolean): Promise<ReadonlyMap<number, unknown>> {
-    const writes = drafts.map((draft): Write => ({ ...draft, sequence: ++this.#last }));
-    for (const write of writes) this.#slotOf(write.key).landing.add(write.sequence);
-    const failed = (await this.#journal?.append(writes, atomic)) ?? new Map<number, unknown>();
-    for (const [index, write] of writes.entries()) {
-      if (failed.has(index)) this.#giveUp(write, failed.get(index));
-      else this.#accept(write);
-    }
-    this.#pump();
-    return failed;
-  }
-
-  /** Resolves when all that is acknowledged now has reached the storage below, or is a dead letter. */
-  drain(signal?: AbortSignal): Promise<void> {
-    const wanted = new Map<Slot, number>();
-    for (const slot of this.#slots.values()) {
-      if (!slot.settled && slot.state !== "dead" && slot.newest !== undefined) wanted.set(slot, slot.newest.sequence);
-    }
-    if (wanted.size === 0) return Promise.resolve();
-    let drainer: Drainer | undefined;
-    const drained = new Promise<void>((resolve) => {
-      drainer = { wanted, finish: resolve };
-      this.#drainers.add(drainer);
+  /** Accepts a write whose value is streamed into the journal. */
+  acceptStream(
+    draft: Draft,
+    chunks: AsyncIterable<Uint8Array>,
+    options: { readonly size?: number | undefined; readonly signal?: AbortSignal | undefined },
+  ): Promise<number> {
+    const { size, signal } = options;
+    return this.#admit({ draft, value: { byteLength: size ?? 0 } }, signal, async () => {
+      const sequence = ++this.#last;
+      const slot = this.#arriving(draft.key, sequence);
+      let grown = 0;
+      const grow = (more: number): void => {
+        grown += more;
+        if (size === undefined) this.room.grow(more);
+      };
+      try {
+        const write = await this.journal!.appendStream(draft, sequence, chunks, { size, grow });
+        this.#arrived(slot, write);
+        return write.size;
+      } catch (error) {
+        const place = { sequence, size: size ?? grown, value: undefined, start: 0, before: 0, checksum: 0 };
+        this.#refused(slot, { ...draft, ...place }, error);
+        throw error;
+      }
     });
-    for (const rest of this.#rests) rest.abort();
-    this.#pump();
-    return untilAborted(drained, signal).finally(() => this.#drainers.delete(drainer!));
+  }
+
+  /** Accepts writes in their order, as many at once as there is room for. Gives what failed by position. */
+  async acceptAll(items: readonly Item[], signal: AbortSignal | undefined): Promise<ReadonlyMap<number, unknown>> {
+    const failures = new Map<number, unknown>();
+    for (let at = 0; at < items.length;) {
+      const first = at;
+      const failed = await this.#admit(items[at]!, signal, () => {
+        const group = [items[at++]!];
+        while (group.length < groupSize && at < items.length && this.#admitAtOnce(items[at]!)) group.push(items[at++]!);
+        return this.#appendGroup(group);
+      });
+      for (const [index, error] of failed) failures.set(first + index, error);
+    }
+    return failures;
+  }
+
+  /** Does something below that takes the place of all that is pending under a prefix, or of one key. */
+  exclusively<T>(where: Held, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const done = this.#holds.during(where, signal, async (slots) => {
+      const result = await work();
+      if (this.#removal !== undefined) await this.#removal.removeAll(slots()).catch(halfDone);
+      else for (const slot of slots()) if (slot.newest !== undefined) this.#removed(slot, slot.newest);
+      return result;
+    });
+    return done.finally(() => {
+      for (const slot of this.#holds.covered(where)) {
+        this.#removal?.add(slot);
+        this.#drain.add(slot);
+      }
+      this.#removal?.start();
+    });
+  }
+
+  /** Resolves when all that is accepted now is below, or dead. */
+  async flush(signal?: AbortSignal): Promise<void> {
+    const wanted: [Slot, number][] = [];
+    for (const slot of this.slots.all()) {
+      if (slot.newest !== undefined && !slot.isBelow && slot.dead === undefined) wanted.push([slot, slot.newest.sequence]);
+    }
+    const rest = this.#drain.keepHurrying();
+    try {
+      for (const [slot, sequence] of wanted) {
+        while (slot.newest !== undefined && slot.reached < sequence && slot.dead === undefined)
+          await untilAborted(this.#change(slot), signal);
+      }
+    } finally {
+      rest();
+    }
   }
 
   deadLetters(): readonly DeadLetter[] {
-    return Array.from(this.#slots.values())
-      .filter(({ state }) => state === "dead")
-      .map(letterOf);
+    return Array.from(this.slots.all()).flatMap((slot) => letterOf(slot) ?? []);
   }
 
   retryDeadLetters(): void {
-    for (const slot of this.#slots.values()) if (slot.state === "dead") this.#revive(slot);
-    this.#pump();
-  }
-
-  discardDeadLetters(): void {
-    for (const slot of this.#slots.values()) {
-      if (slot.state !== "dead") continue;
-      this.#bury(slot);
-      this.#settle(slot);
+    for (const slot of this.slots.all()) {
+      if (slot.dead === undefined) continue;
+      this.#revive(slot);
+      this.#drain.add(slot);
     }
+    this.#drain.hurry();
   }
 
-  /** Writes what is left, for a limited time. Gives what could not be written. */
-  async close(): Promise<readonly DeadLetter[]> {
-    this.#closing = true;
-    const enough = new AbortController();
-    const late = this.#clock.sleep(this.#settings.closeTimeout, enough.signal).catch(() => {});
-    await Promise.race([this.drain().then(() => this.#swept()), late]);
-    enough.abort();
-    this.#stop.abort(new StorageError("closed", "The storage was closed.", { storage: "behind" }));
-    this.#wake?.abort();
-    this.room.refuseAll(this.#stop.signal.reason);
-    return Array.from(this.#slots.values())
-      .filter(({ settled }) => !settled)
-      .map(letterOf);
-  }
-
-  async #swept(): Promise<void> {
-    while (this.#sweeping !== undefined) await this.#sweeping;
-  }
-
-  #slotOf(key: string): Slot {
-    let slot = this.#slots.get(key);
-    if (slot === undefined) {
-      const fresh = { newest: undefined, settled: true, state: "idle", since: 0, failures: 0, alone: false, error: undefined } as const;
-      slot = { key, landing: new Set(), records: new Set(), ...fresh };
-      this.#slots.set(key, slot);
-    }
-    return slot;
-  }
-
-  #accept(write: Write): void {
-    const slot = this.#slotOf(write.key);
-    slot.landing.delete(write.sequence);
-    if (this.#journal !== undefined) slot.records.add(write.sequence);
-    const { newest } = slot;
-    if (newest !== undefined && newest.sequence > write.sequence) {
-      this.counters.coalesced++;
-      this.room.leave(sizeOf(write)); // overtaken on its way into the journal
-    } else {
-      slot.newest = write;
-      if (newest === undefined || slot.settled) slot.since = this.#clock.now();
-      else {
-        this.counters.coalesced++;
-        if (slot.state === "dead") this.#revive(slot, newest);
-        this.room.leave(sizeOf(newest));
-      }
-      slot.settled = false;
-      if (slot.state === "idle") this.#wait(slot, this.#waiting);
-    }
-    this.#sweep(slot);
-  }
-
-  /** A write that was not acknowledged: where its record may have landed, that is taken back. */
-  #giveUp(write: Write, error: unknown): void {
-    const slot = this.#slotOf(write.key);
-    slot.landing.delete(write.sequence);
-    this.room.leave(sizeOf(write));
-    if (!(StorageError.is(error) && error.outcome === "none")) slot.records.add(write.sequence);
-    this.#sweep(slot);
-  }
-
-  #wait(slot: Slot, where: Map<string, Slot>): void {
-    slot.state = "waiting";
-    where.set(slot.key, slot);
-  }
-
-  /** Sends what is due, as far as the bounds allow, and sleeps until more is. */
-  #pump(): void {
-    while (this.#sending < this.#settings.concurrency && !this.#stop.signal.aborted) {
-      const batch = this.#take();
-      if (batch.length === 0) return;
-      void this.#send(batch);
-    }
-  }
-
-  #take(): Slot[] {
-    const batch: Slot[] = [];
-    if (this.#fill(batch, this.#ready) && (batch.length > 0 || this.#isDue())) this.#fill(batch, this.#waiting);
-    return batch;
-  }
-
-  /** False where the batch takes no more. */
-  #fill(batch: Slot[], from: Map<string, Slot>): boolean {
-    for (const slot of from.values()) {
-      const alone = slot.alone || slot.failures >= patience;
-      if (alone && batch.length > 0) return false;
-      from.delete(slot.key);
-      batch.push(slot);
-      if (alone || batch.length >= this.#settings.batch) return false;
-    }
+  /** Removes a dead letter. False where there is none. */
+  async discard(key: string): Promise<boolean> {
+    if (this.slots.get(key)?.dead === undefined) return false;
+    await this.exclusively({ prefix: key, exact: true }, undefined, async () => {});
     return true;
   }
 
-  #isDue(): boolean {
-    const [first] = this.#waiting.values();
-    if (first === undefined) return false;
-    const { window, batch } = this.#settings;
-    if (this.#closing || this.#drainers.size > 0 || this.room.waiting > 0 || this.#waiting.size >= batch) return true;
-    const wait = first.since + window - this.#clock.now();
-    if (wait > 0) this.#wakeAt(first.since + window, wait);
-    return wait <= 0;
+  /** Gives what is pending time to get below, then ends all. Gives the number of writes that did not. */
+  async close(): Promise<number> {
+    const { clock, closeTimeout } = this.#settings;
+    const enough = new AbortController();
+    const late = clock.sleep(closeTimeout, AbortSignal.any([enough.signal, this.#stop.signal])).catch(() => {});
+    this.#drain.keepHurrying();
+    this.#removal?.start();
+    await Promise.race([this.#empty(), late]);
+    enough.abort();
+    this.#end(new StorageError("closed", "The storage was closed.", { storage: "behind" }));
+    this.check();
+    let left = 0;
+    for (const slot of this.slots.all()) if (!slot.isBelow) left++;
+    return left;
   }
 
-  #wakeAt(time: number, wait: number): void {
-    if (this.#wakesAt <= time) return;
-    this.#wake?.abort();
-    const wake = new AbortController();
-    this.#wake = wake;
-    this.#wakesAt = time;
-    this.#clock.sleep(wait, wake.signal).then(
-      () => {
-        this.#wakesAt = Number.POSITIVE_INFINITY;
-        this.#pump();
-      },
-      () => {},
-    );
+  async #empty(): Promise<void> {
+    for (const slot of Array.from(this.slots.all())) {
+      while (!slot.isGone && (slot.dead === undefined || slot.arriving.size > 0 || slot.older.size > 0)) await slot.change;
+    }
   }
 
-  async #send(batch: readonly Slot[]): Promise<void> {
-    this.#sending++;
-    const sent = batch.map((slot) => {
-      slot.state = "sending";
-      return slot.newest!;
+  /** The next change of a slot, or the end of all. */
+  async #change(slot: Slot): Promise<void> {
+    await slot.change;
+    this.check();
+    this.#stop.signal.throwIfAborted();
+  }
+
+  /** Not asked for each of many writes, but before the first after a while. */
+  #checkOwner(): Promise<void> {
+    const now = this.#settings.clock.now();
+    if (this.journal === undefined) return Promise.resolve();
+    if (this.#owned !== undefined && Math.abs(now - this.#owned.at) < ownedFor) return this.#owned.check;
+    const check = this.journal.checkOwner();
+    this.#owned = { at: now, check };
+    check.catch((error: unknown) => {
+      this.#owned = undefined;
+      if (StorageError.is(error, "conflict")) this.#lose(error);
     });
-    let failures: ReadonlyMap<number, unknown> = new Map();
-    let company = false;
-    try {
-      await this.#attempt(sent);
-    } catch (error) {
-      failures = failuresOf(error, sent.length);
-      company = sent.length > 1 && !StorageError.is(error, "partial");
+    return check;
+  }
+
+  /** Ends all that runs and waits. */
+  #end(reason: unknown): void {
+    this.#stop.abort(reason);
+    this.room.refuseAll(reason);
+    for (const slot of this.slots.all()) slot.changed();
+  }
+
+  /** Waits until a key is free and there is room, and starts then in the same turn. */
+  async #admit<T>(
+    { draft, value }: { readonly draft: Draft; readonly value: { readonly byteLength: number } },
+    signal: AbortSignal | undefined,
+    start: () => Promise<T>,
+  ): Promise<T> {
+    for (;;) {
+      await this.#holds.free(draft.key, signal);
+      const entering = this.room.enter(value.byteLength, signal);
+      if (this.room.isHalfFull) this.#makeRoom();
+      if (entering !== undefined) await entering;
+      if (!this.#holds.has(draft.key)) break;
+      this.room.leave(value.byteLength);
     }
-    this.#sending--;
-    const resting: Slot[] = [];
-    for (const [index, slot] of batch.entries()) {
-      if (!failures.has(index)) this.#succeeded(slot, sent[index]!);
-      else if (this.#failed(slot, sent[index]!, failures.get(index), company)) resting.push(slot);
-    }
-    if (resting.length > 0) void this.#rest(resting);
-    this.#pump();
+    return await untilAborted(start(), signal);
   }
 
-  /** One call below. It is told to end when its time is up, and its key waits until it has: nothing overtakes it. */
-  async #attempt(writes: readonly Write[]): Promise<void> {
-    const late = new AbortController();
-    const done = new AbortController();
-    const signal = AbortSignal.any([late.signal, this.#stop.signal]);
-    const expire = (): void =>
-      late.abort(new StorageError("timeout", "The storage below did not answer in time.", { storage: "behind", outcome: "unknown" }));
-    this.#clock.sleep(this.#settings.attemptTimeout, done.signal).then(expire, () => {});
-    try {
-      const operations = writes.map((write) => this.#operationOf(write));
-      const [only] = operations;
-      if (operations.length > 1 || only === undefined) await this.#below.batch(operations, { signal });
-      else if (only.type === "delete") await this.#below.delete(only.key, { signal });
-      else await this.#below.put(only.key, only.value, { ...only.options, signal });
-    } finally {
-      done.abort();
-    }
+  #admitAtOnce({ draft, value }: Item): boolean {
+    return !this.#holds.has(draft.key) && this.room.tryEnter(value.byteLength);
   }
 
-  #operationOf({ key, value, metadata, expiresAt }: Write): Operation<Bytes> {
-    if (value === undefined || isExpired(expiresAt, this.#expiry)) return { type: "delete", key };
-    return { type: "put", key, value, options: { metadata, expiresAt } };
+  #makeRoom(): void {
+    this.#drain.endWindow();
+    this.#removal?.start();
   }
 
-  #succeeded(slot: Slot, sent: Write): void {
-    this.counters.written++;
-    slot.failures = 0;
-    slot.alone = false;
-    this.#reached(slot, sent.sequence);
-    if (slot.newest === sent) this.#settle(slot);
-    else this.#wait(slot, this.#waiting);
+  async #append(item: Item): Promise<void> {
+    const failed = await this.#appendGroup([item]);
+    if (failed.has(0)) throw failed.get(0);
   }
 
-  /** True where it is to be tried again after a rest. */
-  #failed(slot: Slot, sent: Write, error: unknown, company: boolean): boolean {
-    slot.error = error;
-    slot.failures++;
-    this.counters.retries++;
-    if (this.#stop.signal.aborted || (StorageError.is(error) && (error.retryable || error.code === "full"))) return true;
-    if (slot.newest !== sent || company) {
-      slot.alone ||= company;
-      this.#wait(slot, this.#ready);
-      return false;
-    }
-    slot.state = "dead";
-    this.counters.dead++;
-    this.room.stick(1, sizeOf(sent));
-    this.#reached(slot, sent.sequence);
-    try {
-      this.#settings.onDeadLetter?.(letterOf(slot));
-    } catch {
-      // A listener must not keep other writes from going on.
-    }
-    return false;
-  }
-
-  async #rest(slots: readonly Slot[]): Promise<void> {
-    for (const slot of slots) slot.state = "resting";
-    const { minDelay, maxDelay, random } = this.#settings;
-    const [{ failures, error }] = slots as readonly [Slot];
-    const jitter = random() * Math.min(maxDelay, minDelay * 2 ** Math.min(failures - 1, 30));
-    const delay = Math.max(jitter, (StorageError.is(error) && error.retryAfter) || 0, 1);
-    const rest = new AbortController();
-    this.#rests.add(rest);
-    await this.#clock.sleep(delay, AbortSignal.any([rest.signal, this.#stop.signal])).catch(() => {});
-    this.#rests.delete(rest);
-    for (const slot of slots) this.#wait(slot, this.#ready);
-    this.#pump();
-  }
-
-  #revive(slot: Slot, write: Write = slot.newest!): void {
-    this.#bury(slot, write);
-    this.#wait(slot, this.#ready);
-  }
-
-  #bury(slot: Slot, write: Write = slot.newest!): void {
-    this.counters.dead--;
-    this.room.stick(-1, sizeOf(write));
-    slot.state = "idle";
-    slot.failures = 0;
-    slot.alone = false;
-  }
-
-  #settle(slot: Slot): void {
-    slot.state = "idle";
-    slot.settled = true;
-    this.room.leave(sizeOf(slot.newest!));
-    this.#sweep(slot);
-  }
-
-  #reached(slot: Slot, sequence: number): void {
-    for (const drainer of this.#drainers) {
-      const { wanted } = drainer;
-      if ((wanted.get(slot) ?? Infinity) <= sequence) wanted.delete(slot);
-      if (wanted.size === 0) drainer.finish();
-    }
-  }
-
-  /** Removes the records that are no longer needed. */
-  #sweep(slot: Slot): void {
-    const isLast = slot.settled && slot.records.size === 1 && slot.landing.size === 0;
-    for (const sequence of slot.records) if (sequence !== slot.newest?.sequence || isLast) this.#removals.set(sequence, slot);
-    const isDone = slot.settled && slot.records.size === 0 && slot.landing.size === 0;
-    if (isDone && this.#slots.get(slot.key) === slot) this.#slots.delete(slot.key);
-    this.#startSweep();
-  }
-
-  #startSweep(): void {
-    if (this.#removals.size === 0 || this.#stop.signal.aborted) return;
-    this.#sweeping ??= this.#sweepAll().finally(() => {
-      this.#sweeping = undefined;
-      this.#startSweep();
-    });
-  }
-
-  async #sweepAll(): Promise<void> {
-    await Promise.resolve(); // so that what comes in one turn goes in one call
-    for (let failures = 0; this.#removals.size > 0 && !this.#stop.signal.aborted;) {
-      // A record may have been asked for again while it was being removed.
-      const removals = Array.from(this.#removals).filter(([sequence, slot]) => slot.records.has(sequence));
-      this.#removals.clear();
-      if (removals.length === 0) return;
-      const failed = await this.#remove(removals.map(([sequence]) => sequence));
-      for (const [index, [sequence, slot]] of removals.entries()) {
-        if (failed.has(index)) this.#removals.set(sequence, slot);
-        else {
-          slot.records.delete(sequence);
-          this.#sweep(slot);
-        }
+  async #appendGroup(items: readonly Item[]): Promise<ReadonlyMap<number, unknown>> {
+    const records = new Map<number, Uint8Array<ArrayBuffer>>();
+    const arrivals = items.map(({ draft, value }) => {
+      const sequence = ++this.#last;
+      const slot = this.#arriving(draft.key, sequence);
+      if (this.journal === undefined) {
+        const size = value.byteLength;
+        return { slot, write: { ...draft, sequence, size, value: copyBytes(value), start: 0, before: 0, checksum: 0 } };
       }
-      failures = failed.size === 0 ? 0 : failures + 1;
-      const { minDelay, maxDelay } = this.#settings;
-      if (failures > 0)
-        await this.#clock.sleep(Math.max(1, Math.min(maxDelay, minDelay * 2 ** Math.min(failures, 30))), this.#stop.signal).catch(() => {});
+      const { record, write } = packRecord(draft, sequence, value);
+      records.set(sequence, record);
+      if (write.size > keptSize) write.value = undefined;
+      return { slot, write };
+    });
+    const failed = (await this.journal?.append(records)) ?? new Map<number, unknown>();
+    for (const [index, { slot, write }] of arrivals.entries()) {
+      if (failed.has(index)) this.#refused(slot, write, failed.get(index));
+      else this.#arrived(slot, write);
+    }
+    return failed;
+  }
+
+  #arriving(key: string, sequence: number): Slot {
+    const slot = this.slots.make(key);
+    slot.arriving.add(sequence);
+    return slot;
+  }
+
+  #arrived(slot: Slot, write: Write): void {
+    slot.arriving.delete(write.sequence);
+    this.#accept(slot, write);
+    slot.changed();
+    if (this.room.isHalfFull) this.#makeRoom();
+  }
+
+  /** The write was not accepted. Where its record may be there all the same, it goes before any newer one of the key does. */
+  #refused(slot: Slot, write: Write, error: unknown): void {
+    slot.arriving.delete(write.sequence);
+    this.room.leave(write.size);
+    if (!(StorageError.is(error) && error.outcome === "none")) {
+      write.value = undefined;
+      write.isDoubtful = true;
+      slot.older.add(write);
+    }
+    this.#removal?.add(slot);
+    this.#removal?.start();
+    this.slots.sweep(slot);
+    slot.changed();
+  }
+
+  #accept(slot: Slot, write: Write): void {
+    const { newest } = slot;
+    if (newest !== undefined && newest.sequence > write.sequence) {
+      this.#supersede(slot, write);
+    } else {
+      if (newest !== undefined) this.#supersede(slot, newest);
+      slot.newest = write;
+      slot.failures = 0;
+      this.#drain.add(slot);
+    }
+    this.#removal?.add(slot);
+  }
+
+  /** A write need not go below any more. */
+  #supersede(slot: Slot, write: Write): void {
+    if (write.sequence > slot.reached) this.stats.coalesced++;
+    if (write === slot.newest) this.#revive(slot);
+    if (this.journal === undefined) return this.room.leave(write.size);
+    write.value = undefined;
+    slot.older.add(write);
+  }
+
+  #reached(slot: Slot): void {
+    if (this.#removal === undefined) {
+      if (slot.newest !== undefined && slot.isBelow) this.#removed(slot, slot.newest);
+      return;
+    }
+    this.#removal.add(slot);
+    this.#removal.start();
+  }
+
+  #removed(slot: Slot, write: Write): void {
+    if (slot.newest === write) {
+      this.#revive(slot);
+      slot.newest = undefined;
+      this.room.leave(write.size);
+    } else if (slot.older.delete(write) && write.isDoubtful !== true) this.room.leave(write.size);
+    this.slots.sweep(slot);
+    slot.changed();
+  }
+
+  #died(slot: Slot, write: Write): void {
+    this.room.stick(1, write.size);
+    try {
+      this.#settings.onDeadLetter?.(letterOf(slot)!);
+    } catch {
+      this.stats.listenerErrors++;
     }
   }
 
-  /** What is below may be durable only after a flush. */
-  async #remove(sequences: readonly number[]): Promise<ReadonlyMap<number, unknown>> {
-    try {
-      const ranks = ["memory", "process", "power"];
-      const rank = (storage: ByteStorage): number => ranks.indexOf(storage.capabilities.durability);
-      if (rank(this.#below) < rank(this.#journal!.storage)) await this.#below.flush();
-    } catch (error) {
-      return failuresOf(error, sequences.length);
-    }
-    return await this.#journal!.remove(sequences);
+  #revive(slot: Slot): void {
+    if (slot.dead === undefined) return;
+    slot.dead = undefined;
+    slot.failures = 0;
+    this.room.stick(-1, slot.newest!.size);
+  }
+
+  #lose(error: unknown): void {
+    this.#lost = error;
+    this.#end(error);
   }
 }
 
-function letterOf({ key, newest, error }: Slot): DeadLetter {
-  return { key, sequence: newest!.sequence, code: StorageError.is(error) ? error.code : "internal", error };
+function letterOf({ key, newest, dead }: Slot): DeadLetter | undefined {
+  if (newest === undefined || dead === undefined) return undefined;
+  return { type: newest.type, key, acceptedAt: newest.modifiedAt, error: dead.error };
+}
+
+/** What is below was changed, and the journal holds older writes still. */
+function halfDone(error: unknown): never {
+  const { code, retryable } = StorageError.is(error) ? error : { code: "internal" as const, retryable: false };
+  const message = "The storage below was changed, and older writes that are pending could not be removed from the journal.";
+  throw new StorageError(code, message, { storage: "behind", retryable, outcome: "unknown", cause: error });
 }

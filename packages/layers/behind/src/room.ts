@@ -2,7 +2,6 @@ import { StorageError } from "@stowage/core";
 
 /** Who waits for room. */
 interface Waiter {
-  readonly count: number;
   readonly size: number;
   enter(): void;
   refuse(error: unknown): void;
@@ -13,9 +12,9 @@ export class Room {
   readonly #maxCount: number;
   readonly #maxSize: number;
   readonly #waiters = new Set<Waiter>();
-  /** Dead letters, which only a person can make go. */
-  stuck = 0;
-  stuckSize = 0;
+  /** Dead letters among them, which only a person can make go. */
+  #stuck = 0;
+  #stuckSize = 0;
   count = 0;
   size = 0;
 
@@ -28,12 +27,14 @@ export class Room {
     return this.#waiters.size;
   }
 
-  /** Takes room, at once where there is some. `undefined`: it was taken. */
-  enter(count: number, size: number, signal: AbortSignal | undefined): Promise<void> | undefined {
-    if (this.#waiters.size === 0 && this.#fits(count, size)) {
-      this.take(count, size);
-      return undefined;
-    }
+  /** So full that it is time to make room. */
+  get isHalfFull(): boolean {
+    return this.#waiters.size > 0 || this.count * 2 >= this.#maxCount || this.size * 2 >= this.#maxSize;
+  }
+
+  /** Takes room, at once where there is some: `undefined` then. */
+  enter(size: number, signal: AbortSignal | undefined): Promise<void> | undefined {
+    if (this.tryEnter(size)) return undefined;
     if (this.#isFullOfDead()) return Promise.reject(fullOfDead());
     return new Promise((resolve, reject) => {
       const leave = (): void => {
@@ -46,7 +47,6 @@ export class Room {
         this.#letIn();
       };
       const waiter: Waiter = {
-        count,
         size,
         enter: () => {
           leave();
@@ -62,9 +62,21 @@ export class Room {
     });
   }
 
+  /** Takes room where there is some and nobody waits for it. */
+  tryEnter(size: number): boolean {
+    const enters = this.#waiters.size === 0 && this.#fits(size);
+    if (enters) this.take(size);
+    return enters;
+  }
+
   /** Takes room whether there is any or not: for what a journal holds already. */
-  take(count: number, size: number): void {
-    this.count += count;
+  take(size: number): void {
+    this.count++;
+    this.size += size;
+  }
+
+  /** A stream turned out to be so much longer. */
+  grow(size: number): void {
     this.size += size;
   }
 
@@ -76,8 +88,8 @@ export class Room {
 
   /** A pending write became a dead letter, or is none any more. */
   stick(count: 1 | -1, size: number): void {
-    this.stuck += count;
-    this.stuckSize += count * size;
+    this.#stuck += count;
+    this.#stuckSize += count * size;
     if (this.#isFullOfDead()) this.refuseAll(fullOfDead());
   }
 
@@ -87,20 +99,18 @@ export class Room {
 
   #letIn(): void {
     for (const waiter of this.#waiters) {
-      if (!this.#fits(waiter.count, waiter.size)) return;
-      this.take(waiter.count, waiter.size);
+      if (!this.#fits(waiter.size)) return;
+      this.take(waiter.size);
       waiter.enter();
     }
   }
 
-  /** What is larger than all room gets in when nothing is there that would go. */
-  #fits(count: number, size: number): boolean {
-    if (this.count === this.stuck) return !this.#isFullOfDead();
-    return this.count + count <= this.#maxCount && this.size + size <= this.#maxSize;
+  #fits(size: number): boolean {
+    return this.count < this.#maxCount && (this.size + size <= this.#maxSize || this.count === 0);
   }
 
   #isFullOfDead(): boolean {
-    return this.stuck > 0 && this.count === this.stuck && (this.stuck >= this.#maxCount || this.stuckSize >= this.#maxSize);
+    return this.#stuck > 0 && this.count === this.#stuck && (this.#stuck >= this.#maxCount || this.#stuckSize >= this.#maxSize);
   }
 }
 

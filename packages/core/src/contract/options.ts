@@ -78,7 +78,7 @@ export function checkPutOptions(
   if (metadata !== undefined) {
     if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) refuse("metadata must be an object of strings.");
     for (const [name, text] of Object.entries(metadata)) {
-      if (!metadataName.test(name)) refuse("Names of metadata must be lower-case ASCII words.");
+      if (!isMetadataName(name)) refuse("Names of metadata must be lower-case ASCII words.");
       if (typeof text !== "string" || !text.isWellFormed()) refuse("Values of metadata must be well-formed strings.");
     }
     if (!storage.capabilities.metadata) refuseAbility("metadata", storage, operation);
@@ -89,6 +89,11 @@ export function checkPutOptions(
   if (ifNoneMatch !== undefined && ifNoneMatch !== "*") refuse('ifNoneMatch must be "*".');
   needCondition(ifMatch === undefined ? "create" : "replace", storage, operation);
   if (operation === "write") needCondition("stream", storage, operation);
+}
+
+/** Whether metadata may have such a name: a lower-case ASCII word. */
+export function isMetadataName(name: string): boolean {
+  return metadataName.test(name);
 }
 
 /** Refuses delete options that the storage's `capabilities` do not name. */

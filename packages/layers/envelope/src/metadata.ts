@@ -1,5 +1,5 @@
 import type { Bytes, Metadata } from "@stowage/core";
-import { concatBytes, StorageError } from "@stowage/core";
+import { concatBytes, isMetadataName, StorageError } from "@stowage/core";
 import { Damage } from "./unreadable.ts";
 
 /** Bytes that the names and values of one entry take at the most: its length is a number of two bytes. */
@@ -24,22 +24,28 @@ export function encodeMetadata(metadata: Metadata): Bytes {
 
 /** The metadata of a header whose checksum is right. */
 export function decodeMetadata(bytes: Uint8Array): Metadata {
-  const pairs: [string, string][] = [];
+  const pairs = new Map<string, string>();
   let at = 0;
   const text = (): string => {
     const start = at + 2;
     const end = start + ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8));
-    if (end > bytes.byteLength) throw new Damage("its metadata does not make sense");
+    if (end > bytes.byteLength) throw senseless();
     at = end;
     return decoder.decode(bytes.subarray(start, end));
   };
   try {
-    while (at < bytes.byteLength) pairs.push([text(), text()]);
+    while (at < bytes.byteLength) {
+      const name = text();
+      if (!isMetadataName(name) || pairs.has(name)) throw senseless();
+      pairs.set(name, text());
+    }
   } catch {
-    throw new Damage("its metadata does not make sense");
+    throw senseless(); // also what is not UTF-8
   }
   return Object.fromEntries(pairs); // which takes "__proto__" for a name like any other
 }
+
+const senseless = (): Damage => new Damage("its metadata does not make sense");
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -125,6 +125,9 @@ function readByTheDocument(bytes: Bytes): Found {
     at += 2 + length;
   }
   assert.equal(texts.length % 2, 0);
+  const names = texts.filter((_, at) => at % 2 === 0);
+  assert.equal(new Set(names).size, names.length);
+  for (const name of names) assert.match(name, /^[!#$%&'*+\-.^_`|~0-9a-z]+$/);
 
   const rest = bytes.byteLength - end - 4;
   const count = Math.ceil(rest / (blockSize + 4));

@@ -139,6 +139,7 @@ export class Decoder {
       signal?.throwIfAborted();
       const block = await this.#block(blockAt(stored, at, header, index));
       whole.set(block, at * header.blockSize);
+      block.buffer.transfer(0); // freed now, not by the garbage collector: the next block finds warm memory
     });
     return whole;
   }

@@ -14,14 +14,14 @@ export function findZlib(): Zlib | undefined {
 
 /** A codec of `node:zlib`. */
 export function zlibCodec(name: CodecName, zlib: Zlib): Codec {
-  const { compressSync, decompressSync, compressor, decompressor, forLevel, finish } = parts[name](zlib);
+  const { compressSync, decompressSync, compressor, decompressor, forLevel, finish, promisedLength } = parts[name](zlib);
   const compressOptions = (size: number, level: number): ZlibOptions => ({
     chunkSize: roomFor(size),
     flush: finish,
     ...forLevel(size, level),
   });
-  const decompressOptions = (length: number): ZlibOptions => ({
-    chunkSize: Math.max(length + 1, smallestStep), // a byte stays free: a full step would be followed by an empty one
+  const decompressOptions = (length: number, free = 1): ZlibOptions => ({
+    chunkSize: Math.max(length + free, smallestStep), // a byte stays free: a full step would be followed by an empty one
     maxOutputLength: Math.max(length, 1),
     info: true,
     flush: finish,
@@ -43,9 +43,10 @@ export function zlibCodec(name: CodecName, zlib: Zlib): Codec {
         return taken(await inOneStep(compressor(options), value, Number.POSITIVE_INFINITY), options);
       },
       async decompress(stored, length) {
-        const options = decompressOptions(length);
+        const promised = promisedLength?.(stored) === length; // then the output fills the step, and is not copied out of it
+        const options = decompressOptions(length, promised ? 0 : 1);
         const engine = decompressor(options);
-        return exactly(stored, length, await inOneStep(engine, stored, length), engine, options);
+        return exactly(stored, length, await inOneStep(engine, stored, length, promised), engine, options);
       },
     },
   };
@@ -83,6 +84,8 @@ interface Parts {
   readonly forLevel: (size: number, level: number) => Pick<ZlibOptions, "level" | "params" | "pledgedSrcSize">;
   /** The flag that ends the data with the first write. */
   readonly finish: number;
+  /** The length that the compressed form itself says, where the codec gives just that or fails. */
+  readonly promisedLength?: (stored: Uint8Array) => number | undefined;
 }
 
 const parts: Readonly<Record<CodecName, (zlib: Zlib) => Parts>> = {
@@ -96,6 +99,7 @@ const parts: Readonly<Record<CodecName, (zlib: Zlib) => Parts>> = {
       params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
     }),
     finish: constants.ZSTD_e_end,
+    promisedLength: zstdLength,
   }),
   gzip: ({ constants, gzipSync, gunzipSync, createGzip, createGunzip }) => ({
     compressSync: gzipSync,
@@ -122,10 +126,31 @@ const smallestStep = 64;
 const roomFor = (size: number): number => size + (size >>> 7) + 256;
 
 /**
- * Sends one value through an engine in one round trip to the thread pool; the calls of zlib for whole values take two or
- * three. Stops where more than `limit` bytes come out.
+ * The length that a frame of zstd says, where the bytes are one whole frame as it is written here: of one segment, without a
+ * dictionary, with a checksum (RFC 8878, 3.1.1). Then zstd gives so many bytes with that checksum, or fails.
  */
-function inOneStep(engine: Engine, input: Uint8Array, limit: number): Promise<Buffer> {
+function zstdLength(frame: Uint8Array): number | undefined {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  if (frame.byteLength < 16 || view.getUint32(0, true) !== 0xfd2fb528) return undefined;
+  const descriptor = view.getUint8(4);
+  const width = descriptor >>> 6;
+  if ((descriptor & 0b11_1111) !== 0b10_0100 || width === 3) return undefined;
+  let at = [6, 7, 9][width]!;
+  for (let last = false; !last;) {
+    if (at + 3 > frame.byteLength) return undefined;
+    const block = view.getUint16(at, true) + view.getUint8(at + 2) * 2 ** 16;
+    last = (block & 1) === 1;
+    at += 3 + ((block & 0b110) === 0b010 ? 1 : block >>> 3); // a repeated byte is there once
+  }
+  if (at + 4 !== frame.byteLength) return undefined;
+  return width === 0 ? view.getUint8(5) : width === 1 ? view.getUint16(5, true) + 256 : view.getUint32(5, true);
+}
+
+/**
+ * Sends one value through an engine in one round trip to the thread pool; the calls of zlib for whole values take two or
+ * three. Stops where more than `limit` bytes come out; where no more can come, already when they are there.
+ */
+function inOneStep(engine: Engine, input: Uint8Array, limit: number, noMore = false): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const output: Buffer[] = [];
     let size = 0;
@@ -134,6 +159,7 @@ function inOneStep(engine: Engine, input: Uint8Array, limit: number): Promise<Bu
       output.push(chunk);
       size += chunk.byteLength;
       if (size > limit) engine.destroy(new Error(`The payload gives more than ${limit} bytes.`));
+      else if (noMore && size === limit) engine.close();
     });
     engine.write(input, (error) => {
       if (error) return;

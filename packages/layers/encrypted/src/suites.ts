@@ -43,7 +43,7 @@ export const gcm: Suite = {
   number: 2,
   seal(output, chunk, nonce, key) {
     const cipher = createCipheriv("aes-256-gcm", key, nonce.subarray(0, gcmNonceSize), gcmOptions);
-    output.set(cipher.update(chunk));
+    moveInto(output, cipher.update(chunk));
     cipher.final();
     output.set(cipher.getAuthTag(), chunk.byteLength);
   },
@@ -56,7 +56,7 @@ export const gcm: Suite = {
   open(output, sealed, nonce, key) {
     const decrypted = decryptGcm(sealed, nonce, key);
     if (decrypted === undefined) return false;
-    output.set(decrypted);
+    moveInto(output, decrypted);
     return true;
   },
   openApart(sealed, nonce, key) {
@@ -77,6 +77,12 @@ function decryptGcm(sealed: Uint8Array, nonce: Uint8Array, key: Uint8Array): Buf
     return undefined;
   }
   return decrypted;
+}
+
+/** Copies into `output`, and frees what is nobody else's at once: the next chunk finds warm memory, the garbage collector less to do. */
+function moveInto(output: Uint8Array, buffer: Buffer): void {
+  output.set(buffer);
+  if (buffer.byteLength === buffer.buffer.byteLength) (buffer.buffer as ArrayBuffer).transfer(0);
 }
 
 /** The same memory as a plain `Uint8Array`, where it is nobody else's. */

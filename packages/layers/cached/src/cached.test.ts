@@ -429,6 +429,17 @@ test("shared: everybody gets the very value", async () => {
   expect(await storage.get("key")).toBe(value);
 });
 
+test("frozen: what is inside a frozen object is frozen too, however deep", async () => {
+  const below = memoryStorage<object>({ values: "any", share: true });
+  let deep: object = { last: {} };
+  for (let depth = 0; depth < 20_000; depth++) deep = Object.freeze({ deep });
+  await below.put("key", deep);
+  let got = (await stack(below, cached({ values: "frozen" })).get("key")) as { deep?: object; last?: object };
+  while (got.deep !== undefined) got = got.deep;
+  expect(got.last).toBeDefined();
+  expect([Object.isFrozen(got), Object.isFrozen(got.last)]).toEqual([true, true]);
+});
+
 test("bytes cannot be frozen, and that is said when the layer is made", () => {
   expect(() => stack(memoryStorage(), cached({ values: "frozen" }))).toThrow(expect.objectContaining({ code: "invalid-option" }));
 });
@@ -484,6 +495,8 @@ test.each([
   [{ staleIfError: Number.POSITIVE_INFINITY }],
   [{ maxSize: 0 }],
   [{ sizeOf: 1 as never }],
+  [null as never],
+  [5 as never],
   [{ maxentries: 1 } as never],
 ])("the options %j are refused when the layer is made", (options: CachedOptions) => {
   expect(() => cached(options)).toThrow(expect.objectContaining({ code: "invalid-option" }));
@@ -512,6 +525,17 @@ test("a sizeOf that throws fails the read that would cache, and no put", async (
   await storage.put("key", "value");
   expect(await below.get("key")).toBe("value");
   await expect(storage.get("key")).rejects.toBe(failure);
+});
+
+test.each(["s3-fifo", "w-tinylfu", "lru"] as const)("a sizeOf that gives no size does not end the bound of %s", async (eviction) => {
+  for (const wrong of [Number.NaN, -5, "12", undefined]) {
+    const sizeOf = (value: string): number => (value === "odd" ? (wrong as number) : value.length);
+    const { storage, cache } = setUp({ eviction, maxSize: 1_000, sizeOf });
+    await storage.put("odd", "odd"); // is stored, and not cached
+    await expect(storage.get("odd")).rejects.toMatchObject({ code: "invalid-option" });
+    for (let index = 0; index < 20; index++) await storage.put(`key${index}`, "x".repeat(100));
+    expect(cache.stats()).toMatchObject({ entries: 10, bytes: 1_000 });
+  }
 });
 
 test("a cached value that cannot be copied rejects, each time", async () => {

@@ -1,4 +1,5 @@
 import type { Clock, Entry, EntryInfo } from "@stowage/core";
+import { StorageError } from "@stowage/core";
 import type { Settings } from "./options.ts";
 import type { Slots } from "./slots.ts";
 import { Slot } from "./slots.ts";
@@ -61,12 +62,20 @@ export class MemoryLevel<V> {
   }
 
   #keep(entry: Entry<V>, loadedAt: number): void {
-    const { ttl, sizeOf = roughSize } = this.#settings;
+    const { ttl } = this.#settings;
     const end = Math.min(loadedAt + ttl, entry.expiresAt ?? Number.POSITIVE_INFINITY);
     if (end <= this.#clock.now()) return this.#slots.delete(entry.key);
     const freshUntil = end === Number.POSITIVE_INFINITY ? undefined : end;
     const promise = this.#ownership.isShared(entry.value) ? Promise.resolve(entry.value) : undefined;
-    this.#slots.add(new Slot({ key: entry.key, size: sizeOf(entry.value), entry, promise, freshUntil }));
+    this.#slots.add(new Slot({ key: entry.key, size: this.#sizeOf(entry.value), entry, promise, freshUntil }));
+  }
+
+  /** What is no size would end the bound of all others, because sizes are added up. */
+  #sizeOf(value: V): number {
+    const { sizeOf = roughSize } = this.#settings;
+    const size = sizeOf(value);
+    if (typeof size === "number" && size >= 0) return size;
+    throw new StorageError("invalid-option", "cached: sizeOf must give a number of bytes, 0 or more.", { storage: "cached" });
   }
 
   #keepMissing(key: string): void {

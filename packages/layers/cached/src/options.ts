@@ -86,8 +86,7 @@ const boundless = ["maxEntries", "maxSize", "ttl"];
 
 /** Options with their defaults, checked. */
 export function settle<V>(options: CachedOptions<V>): Settings {
-  const bounded = Object.entries(options).filter(([name, value]) => value !== Number.POSITIVE_INFINITY || !boundless.includes(name));
-  checkOptions(definitions, Object.fromEntries(bounded), "cached", ["sizeOf", "bus"]);
+  checkOptions(definitions, bounded(options), "cached", ["sizeOf", "bus"]);
   const settings: Settings = {
     eviction: options.eviction ?? "s3-fifo",
     maxEntries: options.maxEntries ?? 10_000,
@@ -112,6 +111,14 @@ export function settle<V>(options: CachedOptions<V>): Settings {
   check(bus === undefined || isBus(bus), "bus must be an object with publish and subscribe");
   check(bus === undefined || Number.isFinite(ttl), "a bus needs a ttl, which bounds how long a lost message is not noticed");
   return settings;
+}
+
+/** Without what code may leave boundless. What is no object is left to the check. */
+function bounded<V>(options: CachedOptions<V>): CachedOptions<V> {
+  if (typeof options !== "object" || options === null) return options;
+  return Object.fromEntries(
+    Object.entries(options).filter(([name, value]) => value !== Number.POSITIVE_INFINITY || !boundless.includes(name)),
+  );
 }
 
 function isBus(bus: unknown): boolean {

@@ -47,10 +47,14 @@ function survivesCodec(value: unknown, depth = 0): boolean {
   return prototype === Object.prototype && Object.values(value).every(survives);
 }
 
+/** What is inside an object that is frozen already is frozen too; bytes cannot be. */
 function freeze(value: unknown): unknown {
-  if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value) && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const part of Object.values(value)) freeze(part);
+  if (!isObject(value)) return value;
+  const objects = new Set([value]);
+  // The objects inside join the set while it is gone through.
+  for (const object of objects) {
+    Object.freeze(object);
+    for (const part of Object.values(object)) if (isObject(part)) objects.add(part);
   }
   return value;
 }

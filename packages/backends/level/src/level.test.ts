@@ -76,7 +76,7 @@ describe("writes of one turn", () => {
 
 test("keys of letters of several bytes are told apart from what they begin with", async () => {
   const storage = open(await freshFolder());
-  const keys = [..."aé漢😀"].flatMap((letter) => [1, 5, 21, 22, 23, 24, 60, 250].map((count) => letter.repeat(count)));
+  const keys = ["a", "é", "漢", "😀"].flatMap((letter) => [1, 5, 21, 22, 23, 24, 60, 250].map((count) => letter.repeat(count)));
   await storage.put("a", bytes("a"));
   expect(text(await storage.get("a"))).toBe("a");
   for (const key of keys) await storage.put(key, bytes(key));

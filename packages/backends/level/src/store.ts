@@ -15,6 +15,7 @@ import type { ClassicLevel } from "classic-level";
 import type { Database } from "./database.ts";
 import { isUnsure, storageName } from "./errors.ts";
 import { Expiries, placeOf } from "./expiries.ts";
+import { checkRoom } from "./room.ts";
 
 type ChainedBatch = ReturnType<ClassicLevel<string, Uint8Array>["batch"]> extends infer B ? Extract<B, { write: unknown }> : never;
 
@@ -169,8 +170,12 @@ export class LevelStore implements RecordStore {
     return record === undefined ? undefined : infoOfRecord(record, storageName, key);
   }
 
-  /** What was torn off is the end of the log as long as nothing is written behind it: an open leaves it out, and begins another. */
+  /**
+   * What was torn off is the end of the log as long as nothing is written behind it: an open leaves it out, and begins
+   * another. It moves the log into a table first, so there must be room; until then reads go on.
+   */
   async #openAnew(): Promise<void> {
+    await checkRoom(this.#database.location);
     await this.#database.close();
     await this.#database.open();
     this.#torn = false;

@@ -24,6 +24,11 @@ export function isUnsure(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === 5 || error.code === panic);
 }
 
+/** What the system says of a full disk. */
+export function diskFull(cause: unknown): Error {
+  return Object.assign(new Error("No space left on device", { cause }), { code: 28 });
+}
+
 const panic = -30795;
 
 /** Result codes of LMDB, and of the system where they are positive. Source: lmdb.h, errno(3) */

@@ -68,7 +68,7 @@ async function openStore(path: string, table: string, turns: Turns, clock: Clock
   await checkHead(path);
   const root = openFile(path);
   try {
-    return new LmdbStore(root, openTables(root, table), turns, clock);
+    return new LmdbStore(root, path, openTables(root, table), turns, clock);
   } catch (error) {
     await root.close();
     throw error;

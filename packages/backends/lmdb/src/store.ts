@@ -1,7 +1,8 @@
+import { statfsSync } from "node:fs";
 import type { Clock, Committed, EntryInfo, KeyRange, RecordChange, RecordChanges, RecordOutcome, RecordStore, Turns } from "@stowage/core";
 import { Commits, everyMade, expiryOf, firstRefused, infoOfRecord, isExpired, keptRecord } from "@stowage/core";
 import type { Tables } from "./environment.ts";
-import { isUnsure, storageName } from "./errors.ts";
+import { diskFull, isUnsure, storageName } from "./errors.ts";
 import { Expiries } from "./expiries.ts";
 import type { ReadTransaction, RootDatabase, Snapshot } from "./native.ts";
 import { letGo } from "./native.ts";
@@ -9,10 +10,14 @@ import { letGo } from "./native.ts";
 /** Milliseconds between two looks for slots of readers that died. */
 const readerCheckInterval = 60_000;
 
+/** Bytes that a transaction writes beside its records, generously. */
+const spareRoom: number = 1024 * 1024;
+
 /** One table of an open database. */
 export class LmdbStore implements RecordStore {
   readonly commits: Commits<RecordChanges, RecordOutcome>;
   readonly #root: RootDatabase;
+  readonly #path: string;
   readonly #tables: Tables;
   readonly #expiries: Expiries;
   readonly #clock: Clock;
@@ -20,8 +25,9 @@ export class LmdbStore implements RecordStore {
   readonly #snapshot: Snapshot;
   #nextReaderCheck = 0;
 
-  constructor(root: RootDatabase, tables: Tables, turns: Turns, clock: Clock) {
+  constructor(root: RootDatabase, path: string, tables: Tables, turns: Turns, clock: Clock) {
     this.#root = root;
+    this.#path = path;
     this.#tables = tables;
     this.#expiries = new Expiries(tables);
     this.#clock = clock;
@@ -78,10 +84,19 @@ export class LmdbStore implements RecordStore {
   #commit(sets: readonly RecordChanges[], now: number): Committed<RecordOutcome> {
     try {
       return this.#transact(sets, now);
-    } catch (error) {
+    } catch (failed) {
+      const error = this.#orFull(failed, sets);
       if (sets.length <= 1 || isUnsure(error)) return { outcomes: sets.map(() => error as Error), more: false };
     }
     return { outcomes: sets.map((set) => this.#commit([set], now).outcomes[0]!), more: true };
+  }
+
+  /** LMDB calls it a failure of the disk when pages fit on it in part; what has room for all of them is one. */
+  #orFull(error: unknown, sets: readonly RecordChanges[]): unknown {
+    if (!isUnsure(error)) return error;
+    const { bavail, bsize } = statfsSync(this.#path);
+    const needed = sets.flat().reduce((sum, { record }) => sum + (record?.byteLength ?? 0), 0);
+    return bavail * bsize > 2 * needed + spareRoom ? error : diskFull(error);
   }
 
   #transact(sets: readonly RecordChanges[], now: number): Committed<RecordOutcome> {

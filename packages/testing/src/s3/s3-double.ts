@@ -127,7 +127,9 @@ export class S3Double {
     this.#bucket(bucket).startUpload(key, {}, this.#clock.now() - age);
   }
 
+  /** Ends at once, with all connections. Calling it again is harmless. */
   async close(): Promise<void> {
+    if (!this.#server.listening) return;
     const closed = once(this.#server, "close");
     this.#server.close();
     this.#server.closeAllConnections();

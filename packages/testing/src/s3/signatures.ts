@@ -46,7 +46,7 @@ export function checkSignature(request: S3Request, signatory: Signatory): void {
   const text = ["AWS4-HMAC-SHA256", date, scope, createHash("sha256").update(canonical).digest("hex")].join("\n");
   const key = [day, region, "s3", "aws4_request"].reduce<Buffer | string>(hmac, `AWS4${signatory.secretAccessKey}`);
   const expected = hmac(key, text);
-  const given = Buffer.from(signature, "hex");
+  const given = Buffer.from(/^[0-9a-f]{64}$/.test(signature) ? signature : "", "hex");
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
     throw new Refusal(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.");
   }

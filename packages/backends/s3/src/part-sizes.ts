@@ -10,11 +10,11 @@ export const limits: { readonly parts: number; readonly partSize: number; readon
 };
 
 /** Parts of one size before they grow. */
-const step = 1_000;
+const step = 900;
 
 /**
  * Bytes of a part, so that 10,000 of them hold the value. Where the size of the value is known, all are of one size, as some services
- * want it. Where it is not, parts double after each 1,000, so that even 8 MiB at first reach 8 TiB.
+ * want it. Where it is not, parts double after each 900, so that even 5 MiB at first reach 5 TiB.
  *
  * @throws StorageError `too-large`
  */

@@ -68,7 +68,7 @@ export class HttpClient {
       });
       request.on("error", (error) => {
         signal?.removeEventListener("abort", abort);
-        reject(signal?.aborted === true ? signal.reason : brokenConnection(error, request.socket));
+        reject(signal?.aborted === true ? signal.reason : brokenConnection(error));
       });
       request.end(body);
     });
@@ -106,14 +106,21 @@ function timedOut(limit: number): S3Failure {
   return new S3Failure(`The service sent nothing for ${limit} ms.`, { status: 0, code: "Timeout", isUnknown: true });
 }
 
+/** Codes of a connection that never stood. */
+const unsent: ReadonlySet<unknown> = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
+
+/** Whether an error says that nothing was sent. */
+export function isUnsent(error: object): boolean {
+  return error instanceof ConnectTimeout || ("code" in error && unsent.has(error.code));
+}
+
 /** What became of a connection, and whether the request may have got through before. */
-export function brokenConnection(error: Error, socket?: { readonly bytesWritten?: number } | null): S3Failure {
+export function brokenConnection(error: Error): S3Failure {
   if (error instanceof S3Failure) return error;
-  const neverSent = error instanceof ConnectTimeout || (socket?.bytesWritten ?? 0) === 0;
   return new S3Failure(`The connection failed: ${error.message}`, {
     status: 0,
     code: error instanceof ConnectTimeout ? "Timeout" : "NetworkError",
-    isUnknown: !neverSent,
+    isUnknown: !isUnsent(error),
     cause: error,
   });
 }

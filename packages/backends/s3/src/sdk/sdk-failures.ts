@@ -1,3 +1,4 @@
+import { isUnsent } from "../lean/http-client.ts";
 import { answeredWith, badAnswer, S3Failure } from "../transport.ts";
 
 /** What the SDK adds to the errors that it throws. */
@@ -9,28 +10,25 @@ interface SdkError {
   readonly $response?: { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> };
 }
 
-/** Errors of a connection that never stood. */
-const unsent: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
-
 /** An error of the SDK as a failed request. */
 export function failureOfSdk(error: unknown): S3Failure {
   if (error instanceof S3Failure) return error;
   const { name = "", code = "", message = "", $metadata, $response } = error as SdkError;
   const status = $metadata?.httpStatusCode ?? $response?.statusCode;
   if (status === undefined) {
-    const isTimeout = name === "TimeoutError";
+    const isTimeout = name === "TimeoutError" && (code === "" || code === "ETIMEDOUT"); // the SDK calls a reset so too
     return new S3Failure(`The connection failed: ${message}`, {
       status: 0,
       code: isTimeout ? "Timeout" : "NetworkError",
-      isUnknown: !unsent.has(code),
+      isUnknown: !isUnsent(error as object),
       cause: error,
     });
   }
   if (status >= 200 && status < 300 && !isNamed(name)) return badAnswer("The SDK could not read the answer.", error);
   const headers = $response?.headers ?? {};
   const word = isNamed(name) ? name : "";
-  // An upload that failed at its end answers with the status of a success.
-  const told = status >= 200 && status < 300 ? (word === "PreconditionFailed" ? 412 : 500) : status;
+  // An upload that failed at its end answers with the status of a success, which the SDK makes one of a service that is busy.
+  const told = word === "PreconditionFailed" ? 412 : word === "InternalError" || status < 300 ? 500 : status;
   return answeredWith(told, word, `The service answered ${told}${word === "" ? "" : ` (${word})`}.`, {
     retryAfter: headers["retry-after"],
     region: headers["x-amz-bucket-region"],

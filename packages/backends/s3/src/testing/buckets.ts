@@ -1,10 +1,18 @@
 import { randomUUID } from "node:crypto";
 import type { S3Address } from "@stowage-tools/servers";
+import type { S3Credentials } from "../lean/sigv4.ts";
 import { Signer, emptyPayload, signingTime } from "../lean/sigv4.ts";
 import type { S3Options } from "../s3-storage.ts";
 
+/** Where a bucket is, and who may use it. */
+export interface BucketOptions extends S3Options {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: S3Credentials;
+}
+
 /** Makes a new bucket, and gives the options of a storage in it. */
-export async function newBucket(service: S3Address): Promise<S3Options> {
+export async function newBucket(service: S3Address): Promise<BucketOptions> {
   const bucket = `b-${randomUUID()}`;
   const { endpoint, region, accessKeyId, secretAccessKey } = service;
   const credentials = { accessKeyId, secretAccessKey };
@@ -30,3 +38,6 @@ export function skipWithout(reason: string | undefined): { readonly skip: boolea
   if (reason !== undefined && process.env["CI"] !== undefined) throw new Error(reason);
   return { skip: reason !== undefined };
 }
+
+/** Whether the long forms of tests run. */
+export const isFull: boolean = process.env["STOWAGE_EFFORT"] === "full";

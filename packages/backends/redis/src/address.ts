@@ -1,4 +1,4 @@
-import type { RedisClientType, TypeMapping } from "@redis/client";
+import type { RedisClientType, RedisFunctions, RedisModules, RedisScripts, TypeMapping } from "@redis/client";
 import { createClient, RESP_TYPES } from "@redis/client";
 
 /** How a server is reached. The three ways exclude each other. */
@@ -29,7 +29,7 @@ export interface RedisSentinelOptions {
 }
 
 /** The client as it is used here: commands by name, bytes as Buffers. */
-export type Client = RedisClientType<Record<never, never>, Record<never, never>, Record<never, never>, 3, TypeMapping>;
+export type Client = RedisClientType<RedisModules, RedisFunctions, RedisScripts, 3, TypeMapping>;
 
 export const defaultUrl = "redis://127.0.0.1:6379";
 

@@ -22,8 +22,7 @@ export function checkConnectionOptions(known: Options, options: RedisConnectionO
 }
 
 /** Options as they may be shown. */
-export function redacted<O extends RedisConnectionOptions>(options: O): Readonly<Record<string, unknown>> {
-  const { clock: _clock, password, sentinel, ...rest } = options as O & { readonly clock?: unknown };
+export function redacted({ clock: _clock, password, sentinel, ...rest }: RedisOptions): Readonly<Record<string, unknown>> {
   return {
     ...rest,
     ...(password !== undefined && { password: "[redacted]" }),

@@ -1,4 +1,4 @@
-import type { RedisClusterType, TypeMapping } from "@redis/client";
+import type { RedisClusterType, RedisFunctions, RedisModules, RedisScripts, TypeMapping } from "@redis/client";
 import { createCluster } from "@redis/client";
 import type { Clock } from "@stowage/core";
 import { Deadlines } from "@stowage/core";
@@ -9,7 +9,7 @@ import { Command, InFlight } from "./command.ts";
 import type { CallOf } from "./errors.ts";
 import { offline, translate } from "./errors.ts";
 
-type ClusterClient = RedisClusterType<Record<never, never>, Record<never, never>, Record<never, never>, 3, TypeMapping>;
+type ClusterClient = RedisClusterType<RedisModules, RedisFunctions, RedisScripts, 3, TypeMapping>;
 
 /** The nodes of a cluster. Redirects are followed by the client: a node that sends a command elsewhere has not run it. */
 export class Cluster implements Connection {
@@ -87,5 +87,5 @@ function makeCluster({ cluster = [], username, password, connectTimeout = 5_000 
       ...(password !== undefined && { password }),
       socket: { connectTimeout, reconnectStrategy: waitBefore, ...(tls && { tls }) },
     },
-  } as Parameters<typeof createCluster>[0]) as unknown as ClusterClient;
+  }) as unknown as ClusterClient;
 }

@@ -5,7 +5,7 @@ import type { RedisServer } from "@stowage-tools/servers";
 import { redisServer } from "@stowage-tools/servers";
 import type { RedisOptions } from "./redis-storage.ts";
 import { redisStorage } from "./redis-storage.ts";
-import { freshNamespace, needsRedis, serverTime } from "./test-servers.ts";
+import { freshNamespace, needsRedis, serverTime } from "./testing/servers.ts";
 
 describe("redis", needsRedis(), () => {
   let server: RedisServer;

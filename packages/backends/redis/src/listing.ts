@@ -62,7 +62,7 @@ function readPosition(cursor: string | undefined): Position {
     const [node, position, ...left] = JSON.parse(cursor) as readonly unknown[];
     const sound =
       (node === null || typeof node === "string") && /^\d{1,20}$/.test(String(position)) && left.every((key) => typeof key === "string");
-    if (sound) return { node, cursor: String(position), left: left as readonly string[] };
+    if (sound) return { node, cursor: String(position), left };
   } catch {
     // No JSON.
   }

@@ -66,7 +66,7 @@ export interface RedisOptions extends RedisConnectionOptions {
    * @default "memory"
    */
   readonly durability?: "memory" | "process" | "power" | undefined;
-  /** Replicas that must have a write before it is acknowledged; fewer within `commandTimeout` is `unavailable`. @default 0 */
+  /** Replicas that must have a write before it is acknowledged; fewer within 0.4 of `commandTimeout` is `unavailable`. @default 0 */
   readonly waitReplicas?: number | undefined;
   /** @default the clock of the machine */
   readonly clock?: Clock | undefined;
@@ -108,8 +108,8 @@ export class RedisStorage extends BaseByteStorage {
     this.#names = new Names(namespace);
     this.#connection = cluster === undefined ? new Server(options, clock) : new Cluster(options, clock);
     const bodies = new Bodies(this.#connection);
-    // The server answers before the time of the command is over.
-    const patience = Math.max(1, Math.floor(commandTimeout * 0.8));
+    // Whoever comes while others wait for replicas waits for those first, and must still be answered in time.
+    const patience = Math.max(1, Math.floor(commandTimeout * 0.4));
     const replicas = waitReplicas === 0 ? undefined : new Replicas(this.#connection, waitReplicas, patience, cluster === undefined);
     this.#reader = new Reader(this.#connection, this.#names, bodies);
     this.#writer = new Writer({ connection: this.#connection, names: this.#names, bodies, clock, ordered, replicas });

@@ -9,8 +9,8 @@ import type { CallOf } from "./errors.ts";
 import { offline, translate } from "./errors.ts";
 
 export interface ServerEvents {
-  /** Told after each new connection but the first. */
-  readonly onReconnect?: (() => void) | undefined;
+  /** Told of each connection when it can be used. */
+  readonly onConnect?: (() => void) | undefined;
   /** Runs on each new connection before it is used. */
   readonly prepare?: ((client: Client) => Promise<void>) | undefined;
 }
@@ -27,6 +27,7 @@ export class Server implements Connection {
   readonly #clock: Clock;
   #closing = new AbortController();
   #client: Client | undefined;
+  #attempts = 0;
   reconnects = 0;
 
   constructor(options: RedisConnectionOptions, clock: Clock, events: ServerEvents = {}) {
@@ -88,12 +89,12 @@ export class Server implements Connection {
   }
 
   async #connect(): Promise<void> {
-    const { sentinel, url = defaultUrl, connectTimeout = 5_000 } = this.#options;
-    const client = makeClient(sentinel === undefined ? url : await primaryOf(sentinel, this.#options), this.#options);
+    const { sentinel, connectTimeout = 5_000 } = this.#options;
+    const client = makeClient(await this.#address(), this.#options);
     await connectClient(client, connectTimeout);
     try {
-      if (sentinel !== undefined) await checkPrimary(client);
-      await this.#events.prepare?.(client);
+      if (sentinel !== undefined) await withinTime(checkPrimary(client), connectTimeout);
+      if (this.#events.prepare !== undefined) await withinTime(this.#events.prepare(client), connectTimeout);
     } catch (error) {
       client.destroy();
       throw error;
@@ -102,6 +103,14 @@ export class Server implements Connection {
     this.#client = client;
     client.once("terminated", () => this.#drop(client));
     if (!client.isReady) this.#drop(client);
+    else this.#events.onConnect?.();
+  }
+
+  /** Of the nodes of a cluster any will do for what does not ask for keys; another one is tried where one does not answer. */
+  async #address(): Promise<string> {
+    const { sentinel, cluster, url = defaultUrl } = this.#options;
+    if (sentinel !== undefined) return await primaryOf(sentinel, this.#options);
+    return cluster === undefined ? url : cluster[this.#attempts++ % cluster.length]!;
   }
 
   #drop(client: Client): void {
@@ -112,6 +121,11 @@ export class Server implements Connection {
     void this.#reconnect();
   }
 
+  /** Connects, or goes on trying for ever; answers after the first attempt. */
+  async start(): Promise<void> {
+    await this.#connect().catch(() => void this.#reconnect());
+  }
+
   async #reconnect(): Promise<void> {
     const { signal } = this.#closing;
     for (let attempt = 0; !signal.aborted; attempt++) {
@@ -119,7 +133,6 @@ export class Server implements Connection {
         await sleep(waitBefore(attempt), undefined, { signal, ref: false });
         await this.#connect();
         this.reconnects++;
-        this.#events.onReconnect?.();
         return;
       } catch {
         // Whoever calls meanwhile is told.

@@ -77,5 +77,5 @@ export function infoOf(stored: Buffer, key: string, total: number = stored.lengt
 
 /** The same memory, as the client wants it. */
 export function asBuffer(bytes: Uint8Array): Buffer {
-  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

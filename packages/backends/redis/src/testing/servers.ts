@@ -6,7 +6,6 @@ import type { CreatedStorage } from "@stowage/testing/contract";
 export function needsRedis(): { readonly skip: boolean } {
   const reason = skipReason("redis");
   if (reason !== undefined && process.env["CI"] !== undefined) throw new Error(reason);
-  if (reason !== undefined) console.warn(reason);
   return { skip: reason !== undefined };
 }
 

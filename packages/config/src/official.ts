@@ -12,6 +12,8 @@ export const official: ReadonlyMap<string, Official> = new Map<string, Official>
   ["memory", backend("memory")],
   ["file", backend("file")],
   ["keyv", backend("keyv")],
+  ["level", backend("level")],
+  ["lmdb", backend("lmdb")],
   ["redis", backend("redis")],
   ["s3", backend("s3")],
   ["sqlite", backend("sqlite")],

@@ -13,7 +13,7 @@ import type { Package } from "../package.ts";
 import { run } from "../run.ts";
 
 /** The packages that are made for browsers too. */
-const portable = ["core", "memory", "retry", "compressed"];
+const portable = ["core", "memory", "retry", "envelope", "compressed", "cached", "events"];
 
 /** Bundles the packed packages as a browser's application would, and runs the bundle in one. */
 export async function tryInBrowser(root: string, packages: readonly Package[]): Promise<string[]> {
@@ -42,6 +42,8 @@ export async function tryInBrowser(root: string, packages: readonly Package[]): 
       size: 16_000,
       part: 10,
       note: { text: "hello" },
+      events: ["put note"],
+      contentType: "text/plain",
       keys: ["large", "note", "text"],
     });
     return types;

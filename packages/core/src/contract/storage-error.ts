@@ -92,3 +92,8 @@ export class StorageError extends Error {
     );
   }
 }
+
+/** Whether another changed the entry between a look and a write on its condition, so that the write had no effect: look again. */
+export function isLostRace(error: unknown): error is StorageError {
+  return (StorageError.is(error, "precondition-failed") || StorageError.is(error, "conflict")) && error.outcome === "none";
+}

@@ -2,7 +2,7 @@ import type { Clock } from "../contract/clock.ts";
 import { systemClock } from "../contract/clock.ts";
 import type { AnyStorage, Condition, Entry, EntryInfo, PutOptions, Storage } from "../contract/contract.ts";
 import { refuseAbility } from "../contract/options.ts";
-import { StorageError } from "../contract/storage-error.ts";
+import { isLostRace, StorageError } from "../contract/storage-error.ts";
 
 export interface UpdateOptions extends Omit<PutOptions, "ifMatch" | "ifNoneMatch"> {
   /** Tries at the most, while others change the entry at the same time. @default 20 */
@@ -86,9 +86,4 @@ function need(storage: AnyStorage, ...conditions: readonly Condition[]): void {
       refuseAbility(`update, which needs the condition "${condition}"`, storage, condition === "delete" ? "delete" : "put");
     }
   }
-}
-
-/** Another changed the entry after it was read; the write is known to have had no effect. */
-function isLostRace(error: unknown): boolean {
-  return (StorageError.is(error, "precondition-failed") || StorageError.is(error, "conflict")) && error.outcome === "none";
 }

@@ -1,5 +1,5 @@
 import type { EntryInfo, Metadata, PutOptions } from "@stowage/core";
-import { StorageError } from "@stowage/core";
+import { isLostRace, StorageError } from "@stowage/core";
 import type { Glance, Landing, Replica } from "./replica.ts";
 import { deletedVersion } from "./replica.ts";
 import { tombstoneValue } from "./tombstones.ts";
@@ -98,11 +98,6 @@ export async function afterEffect<T>(rest: Promise<T>): Promise<T> {
     const { code, message, retryable, operation, key, storage, retryAfter } = error;
     throw new StorageError(code, message, { retryable, operation, key, storage, retryAfter, outcome: "unknown", cause: error });
   }
-}
-
-/** Another changed the entry since it was seen, and this write had no effect. */
-export function isLostRace(error: unknown): boolean {
-  return (StorageError.is(error, "precondition-failed") || StorageError.is(error, "conflict")) && error.outcome === "none";
 }
 
 function conflict({ name }: Replica, operation: string): StorageError {

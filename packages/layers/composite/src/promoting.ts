@@ -1,5 +1,6 @@
 import type { Bytes, Entry, EntryInfo, OperationName } from "@stowage/core";
-import { isLostRace, removeOlder } from "./placing.ts";
+import { isLostRace } from "@stowage/core";
+import { removeOlder } from "./placing.ts";
 import type { Landing, Replica } from "./replica.ts";
 import type { Send } from "./replica-call.ts";
 import { sendShare } from "./streaming.ts";

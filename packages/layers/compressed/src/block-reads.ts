@@ -1,5 +1,5 @@
-import type { Bytes } from "@stowage/core";
-import type { ByteReader } from "./byte-reader.ts";
+import { Damage } from "@stowage/core";
+import type { ByteReader, Bytes } from "@stowage/core";
 import {
   blockChecksum,
   blockHeaderSize,
@@ -12,7 +12,6 @@ import {
   uint32,
 } from "./format.ts";
 import type { BlockHeader, BlocksHeader } from "./format.ts";
-import { Damage } from "./unreadable.ts";
 
 /** A block as it is stored, its checksum verified. */
 export interface StoredBlock {

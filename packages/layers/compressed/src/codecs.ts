@@ -1,11 +1,10 @@
-import { StorageError } from "@stowage/core";
+import { Damage, StorageError } from "@stowage/core";
 import type { Bytes } from "@stowage/core";
 import { brotliWasmCodec, loadBrotliWasm } from "./brotli-wasm-codec.ts";
 import type { BrotliWasm } from "./brotli-wasm-codec.ts";
 import { syncLimits } from "./codec.ts";
 import type { Codec, CodecName } from "./codec.ts";
 import { inTurn } from "./turn.ts";
-import { Damage } from "./unreadable.ts";
 import { findZlib, zlibCodec } from "./zlib-codecs.ts";
 
 /** Who does the work for brotli. */

@@ -1,4 +1,4 @@
-import { StorageError, TransformedStorage } from "@stowage/core";
+import { StorageError, TransformedStorage, Unreadable } from "@stowage/core";
 import type {
   ByteLayer,
   Bytes,
@@ -18,7 +18,7 @@ import type { CompressedLayout } from "./decoder.ts";
 import { Encoder } from "./encoder.ts";
 import { settle } from "./settings.ts";
 import type { Settings, Stats } from "./settings.ts";
-import { tooLarge, Unreadable } from "./unreadable.ts";
+import { tooLarge } from "./too-large.ts";
 
 export interface CompressedOptions {
   /** How new values are compressed; values of every codec can be read. @default "zstd"; "brotli" where there is no node:zlib */

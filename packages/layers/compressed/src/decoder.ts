@@ -1,13 +1,12 @@
-import { forEachConcurrently, headerOf, missingLayer } from "@stowage/core";
+import { ByteReader, Damage, forEachConcurrently, headerOf, missingLayer, newerFormat, Unreadable } from "@stowage/core";
 import type { Bytes, Clock, StoredLayout, StoredValue } from "@stowage/core";
 import { blockAt, indexedBlocks, readIndex, walkedBlocks } from "./block-reads.ts";
 import type { BlockIndex, StoredBlock } from "./block-reads.ts";
 import { inOrder, parallel } from "./blocks.ts";
-import { ByteReader } from "./byte-reader.ts";
 import { blocksHeaderSize, codecNames, pieceChecksum, pieceHeaderSize, readHeader, startOf } from "./format.ts";
 import type { BlocksHeader, PieceHeader } from "./format.ts";
 import type { Settings, Stats } from "./settings.ts";
-import { Damage, tooLarge, Unreadable } from "./unreadable.ts";
+import { tooLarge } from "./too-large.ts";
 
 /** What is known of a stored value: its header, or that it is from before this layer. */
 export interface CompressedLayout extends StoredLayout {
@@ -185,6 +184,4 @@ export class Decoder {
   }
 }
 
-function newer(what: string): Unreadable {
-  return new Unreadable("unsupported", `The value has ${what} that this version of @stowage/compressed does not know; update the package.`);
-}
+const newer = (what: string): Unreadable => newerFormat(what, "@stowage/compressed");

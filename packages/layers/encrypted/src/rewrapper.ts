@@ -1,5 +1,5 @@
 import type { Bytes, ByteStorage, CallOptions, Entry, EntryInfo, PutOptions } from "@stowage/core";
-import { concatBytes, copyBytes, refuseAbility, StorageError } from "@stowage/core";
+import { concatBytes, copyBytes, isLostRace, refuseAbility, StorageError } from "@stowage/core";
 import { chunkBitsOf, headerSize, largestInSmallChunks } from "./format.ts";
 import type { ChunkBits } from "./format.ts";
 import type { KeyRing } from "./key-ring.ts";
@@ -139,11 +139,6 @@ async function* withHeader(header: Bytes, stored: AsyncIterable<Bytes>): AsyncGe
     passed += chunk.byteLength;
     if (rest.byteLength > 0) yield rest.byteLength === chunk.byteLength ? chunk : copyBytes(rest);
   }
-}
-
-/** Another changed the entry after it was looked at; the write is known to have had no effect. */
-function isLostRace(error: unknown): boolean {
-  return (StorageError.is(error, "precondition-failed") || StorageError.is(error, "conflict")) && error.outcome === "none";
 }
 
 function changed(key: string): StorageError {

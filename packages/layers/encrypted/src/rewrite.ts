@@ -1,5 +1,5 @@
 import type { AnyStorage, ByteStorage, CallOptions, Failure, Storage } from "@stowage/core";
-import { forEachConcurrently, isByteStorage, refuseAbility, RekeyedStorage, StorageError } from "@stowage/core";
+import { forEachConcurrently, isByteStorage, isLostRace, refuseAbility, RekeyedStorage, StorageError } from "@stowage/core";
 import { EncryptedStorage } from "./encrypted.ts";
 import type { Rewrapped } from "./rewrapper.ts";
 
@@ -142,8 +142,7 @@ async function putAgain<V>(storage: Storage<V>, key: string, offline: boolean, s
     try {
       return await putOnceAgain(storage, key, offline, signal);
     } catch (error) {
-      const lostRace = (StorageError.is(error, "precondition-failed") || StorageError.is(error, "conflict")) && error.outcome === "none";
-      if (!lostRace || attempt === attempts) throw error;
+      if (!isLostRace(error) || attempt === attempts) throw error;
     }
   }
 }

@@ -1,8 +1,7 @@
 import type { Bytes } from "@stowage/core";
-import { crc32, litter } from "@stowage/core";
+import { ByteReader, crc32, Damage, litter } from "@stowage/core";
 import { blockSize, checksumOf, checksumSize, lastChecksum, plainSizeOf, setUint32, storedSizeOf, uint32 } from "./format.ts";
 import type { Header } from "./format.ts";
-import { Damage } from "./unreadable.ts";
 
 /** The stored form of a value that is all there. */
 export function seal(header: Bytes, value: Uint8Array): Bytes {
@@ -95,14 +94,14 @@ export async function* openStream(
   chunks: AsyncIterable<Bytes>,
   { start, end, size }: { readonly start: number; readonly end: number; readonly size: number },
 ): AsyncGenerator<Bytes, void, void> {
-  const source = new Pieces(chunks);
+  const source = new ByteReader(chunks);
   try {
-    let checksum = start === 0 ? header.checksum : uint32(await source.take(checksumSize), 0);
+    let checksum = start === 0 ? header.checksum : uint32(await takeAll(source, checksumSize), 0);
     for (let at = start; at < end; at += header.blockSize) {
       const blockEnd = Math.min(at + header.blockSize, size);
-      const block = await source.take(blockEnd - at);
+      const block = await takeAll(source, blockEnd - at);
       checksum = crc32(block, checksum);
-      check(header, checksum, uint32(await source.take(checksumSize), 0), at, blockEnd, size);
+      check(header, checksum, uint32(await takeAll(source, checksumSize), 0), at, blockEnd, size);
       litter(block.byteLength);
       yield block;
     }
@@ -118,33 +117,9 @@ function check(header: Header, checksum: number, stored: number, start: number, 
   throw new Damage(where);
 }
 
-/** Takes pieces of a known size off a stream of chunks. */
-class Pieces {
-  readonly #chunks: AsyncIterator<Bytes>;
-  #chunk: Uint8Array = new Uint8Array(0);
-
-  constructor(chunks: AsyncIterable<Bytes>) {
-    this.#chunks = chunks[Symbol.asyncIterator]();
-  }
-
-  /** The next `size` bytes, in memory of their own. */
-  async take(size: number): Promise<Bytes> {
-    const piece = new Uint8Array(size);
-    for (let filled = 0; filled < size;) {
-      if (this.#chunk.byteLength === 0) {
-        const step = await this.#chunks.next();
-        if (step.done === true) throw new Damage("it was cut off");
-        this.#chunk = step.value;
-      }
-      const part = this.#chunk.subarray(0, size - filled);
-      piece.set(part, filled);
-      filled += part.byteLength;
-      this.#chunk = this.#chunk.subarray(part.byteLength);
-    }
-    return piece;
-  }
-
-  async stop(): Promise<void> {
-    await this.#chunks.return?.();
-  }
+/** The next `size` bytes; damage where the stream ends before. */
+async function takeAll(source: ByteReader, size: number): Promise<Bytes> {
+  const piece = await source.take(size);
+  if (piece.byteLength < size) throw new Damage("it was cut off");
+  return piece;
 }

@@ -1,4 +1,4 @@
-import { isExpired, StorageError, TransformedStorage } from "@stowage/core";
+import { isExpired, StorageError, TransformedStorage, Unreadable } from "@stowage/core";
 import type { Bytes, ByteStorage, CallOptions, Clock, EntryInfo, PutOptions, StoredLayout, StoredValue, WriteOptions } from "@stowage/core";
 import { open, openStream, seal, sealStream, storedRange } from "./blocks.ts";
 import type { Seen } from "./creating.ts";
@@ -6,7 +6,6 @@ import { tellEtag } from "./etags.ts";
 import { blockSize, checksumSize, makeHeader, plainSizeOf, storedSizeOf } from "./format.ts";
 import type { Header, Start } from "./format.ts";
 import { headSize, Starts } from "./starts.ts";
-import { Unreadable } from "./unreadable.ts";
 
 /** What is known of a stored value. */
 interface EnvelopedLayout extends StoredLayout {

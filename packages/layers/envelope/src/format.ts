@@ -1,7 +1,6 @@
-import { crc32, headerOf, makeHeader as makeCommonHeader } from "@stowage/core";
-import type { Bytes, Metadata } from "@stowage/core";
+import { crc32, Damage, headerOf, makeHeader as makeCommonHeader, newerFormat } from "@stowage/core";
+import type { Bytes, Metadata, Unreadable } from "@stowage/core";
 import { decodeMetadata, encodeMetadata } from "./metadata.ts";
-import { Damage, newer } from "./unreadable.ts";
 
 /**
  * The bytes of format 1, as docs/formats.md describes them: a header, then blocks of the value, each with a checksum behind
@@ -141,6 +140,8 @@ function isOurs(bytes: Uint8Array): boolean {
   }
   return true;
 }
+
+const newer = (what: string): Unreadable => newerFormat(what, "@stowage/envelope");
 
 function expiryOf(bytes: Uint8Array): number {
   const expiresAt = new DataView(bytes.buffer, bytes.byteOffset).getFloat64(expiryAt, true);

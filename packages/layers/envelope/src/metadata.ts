@@ -1,6 +1,5 @@
 import type { Bytes, Metadata } from "@stowage/core";
-import { concatBytes, isMetadataName, StorageError } from "@stowage/core";
-import { Damage } from "./unreadable.ts";
+import { concatBytes, Damage, isMetadataName, StorageError } from "@stowage/core";
 
 /** Bytes that the names and values of one entry take at the most: its length is a number of two bytes. */
 const maxMetadataSize = 0xffff;

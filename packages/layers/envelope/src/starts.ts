@@ -1,8 +1,7 @@
 import type { Clock, StoredValue } from "@stowage/core";
-import { headerOf, missingLayer } from "@stowage/core";
+import { Damage, headerOf, missingLayer, Unreadable } from "@stowage/core";
 import { readHeader } from "./format.ts";
 import type { Start } from "./format.ts";
-import { Damage, Unreadable } from "./unreadable.ts";
 
 /** Enough of a value for its header, unless there is much metadata. */
 export const headSize = 4096;

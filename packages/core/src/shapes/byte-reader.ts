@@ -1,5 +1,5 @@
-import { concatBytes } from "@stowage/core";
-import type { Bytes } from "@stowage/core";
+import { concatBytes } from "../contract/bytes.ts";
+import type { Bytes } from "../contract/contract.ts";
 
 /** Takes pieces of a known size off a stream of chunks. */
 export class ByteReader {

@@ -1,5 +1,6 @@
 import { ForwardingStorage } from "@stowage/core";
 import type { Bytes, EntryInfo, PutOptions } from "@stowage/core";
+import { freshSeed } from "@stowage/testing";
 import { describe, expect, test } from "vitest";
 import type { Spoil } from "./testing/schedule.ts";
 import { runSchedule } from "./testing/schedule.ts";
@@ -53,10 +54,6 @@ class Hasty extends ForwardingStorage<Bytes> {
     if (++this.#puts % 7 === 0) await this.below.clear({ prefix: "stowage-deleted/" });
     return info;
   }
-}
-
-function freshSeed(): number {
-  return Math.floor(Math.random() * 2 ** 31);
 }
 
 async function named(seed: number, run: Promise<void>): Promise<void> {

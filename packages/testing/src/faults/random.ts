@@ -20,6 +20,15 @@ export class Random {
   below(end: number): number {
     return Math.floor(this.next() * end);
   }
+
+  /** True as often as `share` says, from 0 to 1. */
+  chance(share: number): boolean {
+    return this.next() < share;
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[this.below(items.length)] as T;
+  }
 }
 
 /** A number that stands for a text: FNV-1a over its UTF-16 units. */

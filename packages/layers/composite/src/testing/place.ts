@@ -1,6 +1,6 @@
 import type { ByteStorage, Bytes, Call, Clock, Next } from "@stowage/core";
 import { AroundStorage, StorageError } from "@stowage/core";
-import type { Random } from "./random.ts";
+import type { Random } from "@stowage/testing";
 
 /** `away`: refuses at once. `cut off`: no call gets there or comes back. `shaky`: slow, late, and answers get lost. */
 export type Condition = "well" | "away" | "cut off" | "shaky";

@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import type { ByteStorage, Clock } from "@stowage/core";
 import { scan, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
-import { VirtualClock } from "@stowage/testing";
+import { Random, VirtualClock } from "@stowage/testing";
 import type { CompositeOptions, CompositeStorage } from "../index.ts";
 import { composite } from "../index.ts";
 import { fastest, History } from "./history.ts";
 import type { Condition } from "./place.ts";
 import { Place } from "./place.ts";
-import { Random } from "./random.ts";
 
 export interface Schedule {
   readonly seed: number;

@@ -34,9 +34,17 @@ export function settle(options: EncryptedOptions): Settings {
   if (!sources.has(current)) throw refusal(`current must be the id of one of the keys, and ${quoted(current)} is none`);
   if (!suites.includes(suite)) throw refusal(`suite must be ${suites.map(quoted).join(" or ")}`);
   if (typeof context !== "string" || !context.isWellFormed()) throw refusal("context must be a well-formed text");
-  if ((legacy as unknown) === "raw")
-    throw refusal("legacy must be { until: a date }: for ever, whoever can write below could pass off anything");
-  return { sources, current, suite, suiteFor: suiteChoice(suite), context, legacyUntil: legacyUntil(legacy, "encrypted") };
+  return { sources, current, suite, suiteFor: suiteChoice(suite), context, legacyUntil: settleLegacy(legacy) };
+}
+
+/** There is an end to it: for ever, whoever can write below could pass off anything. */
+function settleLegacy(legacy: EncryptedOptions["legacy"]): number {
+  try {
+    if ((legacy as unknown) !== "raw") return legacyUntil(legacy, "encrypted");
+  } catch {
+    // which tells what other layers take
+  }
+  throw refusal("legacy must be { until: a date }: for ever, whoever can write below could pass off anything");
 }
 
 /** Forgets the secrets of settings that were only made to be checked. */

@@ -97,8 +97,8 @@ describe("on a server", { timeout: 20_000, ...needsRedis() }, () => {
     };
     const [one, two] = [await make(), await make()];
     await one.put("ada", { name: "Ada" });
-    expect(await two.get("ada")).toEqual({ name: "Ada" });
-    await expect.poll(() => findLayer(two, CachedStorage)?.stats().entries).toBe(1);
+    const look = async () => [await two.get("ada"), findLayer(two, CachedStorage)?.stats().entries];
+    await expect.poll(look).toEqual([{ name: "Ada" }, 1]);
     await one.put("ada", { name: "Ada Lovelace" });
     await expect.poll(() => two.get("ada")).toEqual({ name: "Ada Lovelace" });
     expect(JSON.stringify(spy.heard)).not.toContain("Lovelace");

@@ -28,9 +28,9 @@ describe("a server with an append-only file", { timeout: 600_000, ...needsRedis(
     /** The version of each key that was acknowledged last, and that which was sent last. */
     const acknowledged = new Map<string, number>();
     const sent = new Map<string, number>();
-    let isRunning = true;
+    const stop = new AbortController();
     const write = async (key: string): Promise<void> => {
-      for (let version = 1; isRunning; version++) {
+      for (let version = 1; !stop.signal.aborted; version++) {
         sent.set(key, version);
         const value = key === "large" ? large.fill(version % 256) : bytes(String(version));
         try {
@@ -59,7 +59,7 @@ describe("a server with an append-only file", { timeout: 600_000, ...needsRedis(
       }
       await fresh.close();
     }
-    isRunning = false;
+    stop.abort();
     await Promise.all(writers);
     expect([...acknowledged.values()].every((version) => version > 1)).toBe(true);
   });

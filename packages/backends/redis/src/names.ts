@@ -53,6 +53,17 @@ export class Names {
     return name.slice(this.entries.length, -1);
   }
 
+  /** A pattern for SCAN that fits the names of all bodies. */
+  get bodyPattern(): string {
+    return `${this.#start}b{:*`;
+  }
+
+  /** The entry that a body belongs to, by its name: what follows the last brace is the id of the body. */
+  entryOf(body: string): string | undefined {
+    const end = body.lastIndexOf("}");
+    return end === -1 ? undefined : this.entry(body.slice(this.entries.length, end));
+  }
+
   /** A pattern for SCAN that fits the names of all entries under a prefix, and no others. */
   pattern(prefix: string): string {
     return `${(this.entries + prefix).replaceAll(/[\\*?[\]]/g, String.raw`\$&`)}*`;

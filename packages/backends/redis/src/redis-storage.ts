@@ -43,6 +43,7 @@ import { checkStorageOptions, redacted } from "./checking.ts";
 import { Cluster } from "./cluster.ts";
 import type { Connection, Reply } from "./command.ts";
 import { storageName } from "./errors.ts";
+import { collectGarbage } from "./gc.ts";
 import { listOrdered, listUnordered, startOf } from "./listing.ts";
 import type { Listed } from "./listing.ts";
 import type { RedisLock } from "./lock.ts";
@@ -249,6 +250,14 @@ export class RedisStorage extends BaseByteStorage {
       checkKey(key, "lock", storageName);
       return this.#run("lock", undefined, () => takeLock(this.#connection, this.#names, key, ttl));
     });
+  }
+
+  /**
+   * Lets chunks go that a process which died between two commands left behind, 30 seconds from now, and answers of how many
+   * values. Looks at all names of the database.
+   */
+  gc(): Promise<number> {
+    return this.#run("gc", undefined, () => collectGarbage(this.#connection, this.#names));
   }
 
   override details(): Details {

@@ -145,6 +145,24 @@ describe("on a server", { timeout: 20_000, ...needsRedis() }, () => {
     expect(life).toBeLessThanOrEqual(35_000);
   });
 
+  test("gc lets go what no entry names, and nothing else", async () => {
+    const namespace = freshNamespace();
+    const storage = open({ namespace });
+    const client = await raw();
+    const keys = ["a", "}", "a}b{c", "[x]*"];
+    for (const key of keys) await storage.put(key, large(1));
+    const names = await client.keys(`*:${namespace}:e{*`);
+    expect(await storage.gc()).toBe(0);
+    await client.del(names.slice(0, 2));
+    await client.set(names[2]!, (await client.get(names[3]!))!); // names another one's chunks
+    expect(await storage.gc()).toBe(3);
+    expect((await bodies(namespace)).toSorted((a, b) => a - b)).toEqual([
+      -1,
+      ...Array.from({ length: 3 }, () => expect.any(Number) as number),
+    ]);
+    expect(await storage.gc()).toBe(0);
+  });
+
   test("a value whose chunks were evicted is corrupt, and a stream of it fails", async () => {
     const namespace = freshNamespace();
     const storage = open({ namespace });

@@ -168,6 +168,14 @@ if chunk then redis.call('PEXPIRE', KEYS[1], ${grace}, 'GT') end
 return chunk
 `);
 
+/** KEYS: an entry, and a body that stays for ever. Gives the body an end where the entry does not name it, and 1 then. */
+export const dropUnnamed: Script = script(`${head}
+if redis.call('PTTL', KEYS[2]) ~= -1 then return 0 end
+local stored = redis.call('GETRANGE', KEYS[1], 0, 2047)
+if stored ~= '' and parts(stored) == KEYS[2] then return 0 end
+return redis.call('PEXPIRE', KEYS[2], ${grace})
+`);
+
 /**
  * A part of an ordered list. KEYS: the index. ARGV: what entry names begin with, from where in the index, to where, bytes of
  * the prefix, the delimiter or "", how many. Gives whether this was the end, from where to go on, and the keys; those that

@@ -295,6 +295,7 @@ test("close waits for what runs, tells of it, and then ends every subscription; 
 test("a name that there is not is refused with a sentence", () => {
   const layer = findLayer(stack(memoryStorage(), events()), EventsStorage)!;
   expect(() => layer.on("evicted" as never, () => {})).toThrow('events: there is no event "evicted".');
+  expect(() => layer.on("put", "no" as never)).toThrow("events: a listener must be a function.");
 });
 
 /** A layer that offers evictions as a cache does. */
@@ -329,7 +330,10 @@ test.each([
   [{ onAlert: {} }, "events: onAlert must be a function."],
   [{ subject: 5 }, "events: subject must be text."],
   [{ befor: () => {} }, 'events: there is no option "befor"; did you mean "before"?'],
-  [{ alerts: [{ metric: "speed", above: 1 }] }, "events: alerts must be a list"],
+  [{ alerts: {} }, "events: alerts must be a list"],
+  [{ alerts: [{ metric: "speed", above: 1 }] }, 'events: an alert: metric must be "operationsPerSecond"'],
+  [{ alerts: [{ metric: "latency", abvoe: 1 }] }, 'events: an alert: there is no option "abvoe"; did you mean "above"?'],
+  [{ alerts: [null] }, "events: an alert: the options must be an object."],
   [{ alerts: [{ metric: "latency" }] }, "events: an alert needs exactly one of above and below."],
   [{ alerts: [{ metric: "latency", above: 1, below: 1 }] }, "events: an alert needs exactly one of above and below."],
   [{ alerts: [{ metric: "latency", above: 1, percentile: 0 }] }, "events: the percentile of an alert must be above 0."],

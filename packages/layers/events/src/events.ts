@@ -75,11 +75,12 @@ export class EventsStorage<V> extends ForwardingStorage<V> {
    * Calls a listener with each event of a name from now on, in the order of subscription, right after the call has ended.
    * Returns what ends that; `close` ends it too.
    *
-   * @throws StorageError `invalid-option` for a name that there is not
+   * @throws StorageError `invalid-option` for a name that there is not, and a listener that is no function
    */
   on<N extends EventName>(name: N, listener: Listener<N>): () => void {
     const { listeners } = this.#hub;
-    if (!listeners.knows(name)) throw refusedName(name);
+    if (!listeners.knows(name)) throw invalidOption(`there is no event ${JSON.stringify(name)}`);
+    if (typeof listener !== "function") throw invalidOption("a listener must be a function");
     this.#lifecycle.check("on");
     return listeners.add(name, listener);
   }
@@ -279,6 +280,6 @@ function sizeOfEntry(entry: Entry<unknown> | undefined): number | undefined {
   return entry === undefined ? undefined : (entry.size ?? sizeOf(entry.value));
 }
 
-function refusedName(name: string): StorageError {
-  return new StorageError("invalid-option", `events: there is no event ${JSON.stringify(name)}.`, { storage: "events" });
+function invalidOption(problem: string): StorageError {
+  return new StorageError("invalid-option", `events: ${problem}.`, { storage: "events" });
 }

@@ -13,10 +13,13 @@ export interface Evicting {
   onEvict(listener: (evicted: Evicted) => void): () => void;
 }
 
-/** Listens to the evictions of a storage and of all that it stands on. */
+/** Listens to the evictions of a storage and of all that it stands on, once however many paths lead there. */
 export function listenToEvictions(storage: AnyStorage, tell: (evicted: Evicted, storage: string) => void): () => void {
   const ends: (() => void)[] = [];
+  const seen = new Set<AnyStorage>();
   const visit = (part: AnyStorage): void => {
+    if (seen.has(part)) return;
+    seen.add(part);
     if (isEvicting(part)) ends.push(part.onEvict((evicted) => tell(evicted, part.name)));
     for (const inner of part.inner) visit(inner);
   };

@@ -27,30 +27,32 @@ export interface EventsOptions {
 
 const limit = "in milliseconds for latency, else a number; exactly one of above and below is given.";
 
+const alertDefinitions: Options = {
+  metric: option.choice("What is measured.", alertMetrics, { required: true }),
+  operation: option.choice("The operation that it is about; all unless told otherwise.", alertOperations),
+  percentile: option.number("Which percentile of latency, above 0.", { max: 100, default: 99 }),
+  above: option.either(`Raised where the value is above it, ${limit}`, [option.number("A number."), option.duration("A time.")]),
+  below: option.either(`Raised where the value is below it, ${limit}`, [option.number("A number."), option.duration("A time.")]),
+  for: option.duration("How long the value must stay beyond the limit to raise it, and within it to clear it.", { default: 0 }),
+  window: option.duration("How long the value is measured over; it is looked at ten times in that time.", {
+    min: 100,
+    default: 60_000,
+  }),
+};
+
 /** The options that a storage file can give. */
 export const definitions: Options = {
   subject: option.text("What events call the place of this layer; the name of the storage unless told otherwise."),
-  alerts: option.list(
-    "Limits to what is measured over a sliding window.",
-    option.object("One limit.", {
-      metric: option.choice("What is measured.", alertMetrics, { required: true }),
-      operation: option.choice("The operation that it is about; all unless told otherwise.", alertOperations),
-      percentile: option.number("Which percentile of latency, above 0.", { max: 100, default: 99 }),
-      above: option.either(`Raised where the value is above it, ${limit}`, [option.number("A number."), option.duration("A time.")]),
-      below: option.either(`Raised where the value is below it, ${limit}`, [option.number("A number."), option.duration("A time.")]),
-      for: option.duration("How long the value must stay beyond the limit to raise it, and within it to clear it.", { default: 0 }),
-      window: option.duration("How long the value is measured over; it is looked at ten times in that time.", {
-        min: 100,
-        default: 60_000,
-      }),
-    }),
-  ),
+  alerts: option.list("Limits to what is measured over a sliding window.", option.object("One limit.", alertDefinitions)),
 };
 
 const functions = ["before", "after", "onAlert", "onListenerError"] as const;
 
 /** @throws StorageError `invalid-option` */
 export function check(options: EventsOptions): void {
+  const alerts: unknown = options?.alerts;
+  // One by one first, so that what is wrong is said of the part that is.
+  if (Array.isArray(alerts)) for (const alert of alerts) checkOptions(alertDefinitions, alert as object, "events: an alert");
   checkOptions(definitions, options, "events", functions);
   for (const name of functions) {
     if (options[name] !== undefined && typeof options[name] !== "function") throw invalidOption(`${name} must be a function`);

@@ -88,18 +88,21 @@ async function putFile(file: FoundFile, files: ByteStorage, signal: AbortSignal)
   }
   const content = await readFile(file.path);
   await files.put(file.key, content, { signal });
-  return { size: content.byteLength, sha256: createHash("sha256").update(content).digest("hex") };
+  return { size: content.byteLength, sha256: hashOf(content) };
 }
 
+/** Whether what is stored is what was put, by its hash: somebody may have saved the file again since then. */
 async function isSame(file: FoundFile, files: ByteStorage, index: Storage<IndexEntry | Runs>, signal: AbortSignal): Promise<boolean> {
   const known = (await index.get(`files/${file.key}`, { signal })) as IndexEntry | undefined;
   if (file.size > streamedFrom) {
     const entry = await files.read(file.key, { signal });
     return entry !== undefined && (await hashStream(entry.value)) === known?.sha256;
   }
-  const [original, stored] = await Promise.all([readFile(file.path), files.get(file.key, { signal })]);
-  return stored !== undefined && original.equals(stored) && known?.size === original.byteLength;
+  const stored = await files.get(file.key, { signal });
+  return stored !== undefined && stored.byteLength === known?.size && hashOf(stored) === known.sha256;
 }
+
+const hashOf = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
 
 async function hashStream(stream: ReadableStream<Bytes>): Promise<string> {
   const hash = createHash("sha256");

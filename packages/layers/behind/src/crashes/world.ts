@@ -40,18 +40,18 @@ export class World {
       if (this.#mistake === "removes before it writes") await this.#forget(key);
       return await this.#step(life, () => (this.#watch(key, version), change()), signal);
     });
-    return stack(below as ByteStorage, behind({ clock, journal: journal as ByteStorage, window: 50, concurrency: 2, maxPending: 12 }));
+    return stack(below as ByteStorage, behind({ clock, journal, window: 50, concurrency: 2, maxPending: 12 }));
   }
 
   /** Lets time pass until a call has ended; `undefined` where it hangs or its process has died. */
   async settled<T>(call: Promise<T>): Promise<{ readonly isDone: boolean } | undefined> {
-    let outcome: { readonly isDone: boolean } | undefined;
+    const outcomes: { readonly isDone: boolean }[] = [];
     call.then(
-      () => (outcome = { isDone: true }),
-      () => (outcome = { isDone: false }),
+      () => outcomes.push({ isDone: true }),
+      () => outcomes.push({ isDone: false }),
     );
-    for (let waits = 0; outcome === undefined && waits < 40; waits++) await this.clock.advance(waits < 5 ? 0 : 5_000);
-    return outcome;
+    for (let waits = 0; outcomes.length === 0 && waits < 40; waits++) await this.clock.advance(waits < 5 ? 0 : 5_000);
+    return outcomes[0];
   }
 
   async #step<T>(life: number, change: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {

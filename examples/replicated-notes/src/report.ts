@@ -9,7 +9,7 @@ export function chapterOf(
   pretty: boolean = process.stdout.isTTY,
 ): string {
   const keys = [...new Set(replicas.flatMap(({ notes }) => [...(notes?.keys() ?? [])]))].toSorted();
-  const heads = replicas.map(({ name, health }) => (health === "up" ? name : `${name} (${health})`));
+  const heads = replicas.map(headOf);
   const rows: [string, ...string[]][] = keys.map((key) => [key, ...replicas.map(({ notes }) => cell(notes, notes?.get(key)))]);
   rows.push(["deletes remembered", ...replicas.map(({ notes, tombstones }) => cell(notes, String(tombstones)))]);
   const above = ["", title, ...happened.map((line) => `  ${line}`)];
@@ -21,6 +21,12 @@ export function chapterOf(
   const table = new Table({ head: ["", ...heads], style: { head: [], border: [] } });
   table.push(...rows);
   return [...above, table.toString()].join("\n");
+}
+
+/** What can be seen of a replica from here, and what the composite knows, which may hear of it later. */
+function headOf({ name, notes, health }: Replica): string {
+  if (notes === undefined) return `${name} (down)`;
+  return health === "up" ? name : `${name} (back, not asked yet)`;
 }
 
 function cell(notes: Replica["notes"], text: string | undefined): string {

@@ -20,7 +20,7 @@ import { checkRoom } from "./room.ts";
 type ChainedBatch = ReturnType<ClassicLevel<string, Uint8Array>["batch"]> extends infer B ? Extract<B, { write: unknown }> : never;
 
 /** The first key of an entry: what is before it is the index of expiries. */
-const firstKey: Uint8Array = new Uint8Array([1]);
+const firstKey = "\u0001";
 
 const inBytes = { keyEncoding: "view" } as const;
 const nothing: Uint8Array = new Uint8Array(0);
@@ -57,7 +57,7 @@ export class LevelStore implements RecordStore {
   }
 
   readonly range = ({ from, end }: KeyRange, most: number, info: boolean): Promise<readonly EntryInfo[]> => {
-    const range = { gte: from.byteLength === 0 ? firstKey : from, lt: end, ...inBytes };
+    const range = { gte: from === "" ? firstKey : from, ...(end !== undefined && { lt: end }) };
     return info || this.#expiries.anyBefore(this.#clock.now()) ? this.#read(range, most, info) : this.#keys(range, most);
   };
 
@@ -69,14 +69,14 @@ export class LevelStore implements RecordStore {
     }
   }
 
-  async #keys(range: { gte: Uint8Array; lt: Uint8Array; keyEncoding: "view" }, most: number): Promise<readonly EntryInfo[]> {
-    const keys = this.#database.keys<Uint8Array>({ ...range, limit: most });
+  async #keys(range: { gte: string; lt?: string }, most: number): Promise<readonly EntryInfo[]> {
+    const keys = this.#database.keys({ ...range, limit: most });
     try {
       const found: EntryInfo[] = [];
       while (found.length < most) {
         const batch = await keys.nextv(most - found.length);
         if (batch.length === 0) break;
-        for (const key of batch) found.push({ key: textOf(key) });
+        for (const key of batch) found.push({ key });
       }
       return found;
     } finally {
@@ -84,8 +84,8 @@ export class LevelStore implements RecordStore {
     }
   }
 
-  async #read(range: { gte: Uint8Array; lt: Uint8Array; keyEncoding: "view" }, most: number, info: boolean): Promise<readonly EntryInfo[]> {
-    const rows = this.#database.iterator<Uint8Array, Uint8Array>(range);
+  async #read(range: { gte: string; lt?: string }, most: number, info: boolean): Promise<readonly EntryInfo[]> {
+    const rows = this.#database.iterator(range);
     try {
       const found: EntryInfo[] = [];
       while (found.length < most) {
@@ -93,7 +93,7 @@ export class LevelStore implements RecordStore {
         if (batch.length === 0) break;
         for (const [key, record] of batch) {
           if (isExpired(expiryOf(record), this.#clock)) continue;
-          found.push(info ? infoOfRecord(record, storageName, textOf(key)) : { key: textOf(key) });
+          found.push(info ? infoOfRecord(record, storageName, key) : { key });
         }
       }
       return found;
@@ -195,8 +195,4 @@ function make(change: RecordChange, now: number, batch: ChainedBatch): KnownVers
   batch.put(change.key, record);
   if (change.expiresAt !== undefined) batch.put(placeOf(change.key, change.expiresAt), nothing, inBytes);
   return change;
-}
-
-function textOf(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString();
 }

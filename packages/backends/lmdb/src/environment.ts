@@ -58,7 +58,7 @@ function checkFormat(root: RootDatabase): void {
     const message = `The database has version ${version} and this package knows ${formatVersion} at the most; update it.`;
     throw new StorageError("unsupported", message, { storage: storageName });
   }
-  for (const _ of root.getKeys({ limit: 1, start: new Uint8Array([0]) })) {
+  for (const _ of root.getKeys({ limit: 1, start: "\0" })) {
     const message = "The file is the LMDB database of another program; give this storage a file of its own.";
     throw new StorageError("config", message, { storage: storageName });
   }

@@ -48,12 +48,12 @@ export function letGo({ address }: ReadTransaction): void {
   nativeAddon.resetTxn(address);
 }
 
-/** Keys as UTF-8; bounds of ranges are bytes already. */
+/** Keys as UTF-8. LMDB takes a `RangeError` for a sign that its buffer is too small, and makes another. */
 export const textKeys = {
-  writeKey(key: string | Uint8Array, target: Buffer, start: number): number {
-    if (typeof key === "string") return start + target.write(key, start);
-    target.set(key, start);
-    return start + key.byteLength;
+  writeKey(key: string, target: Buffer, start: number): number {
+    const room = target.byteLength - start;
+    if (key.length * 3 > room && Buffer.byteLength(key) > room) throw new RangeError("The key does not fit.");
+    return start + target.write(key, start);
   },
   readKey: (source: Buffer, start: number, end: number): string => source.toString("utf8", start, end),
 };

@@ -52,12 +52,14 @@ export class LmdbStore implements RecordStore {
   }
 
   readonly range = ({ from, end }: KeyRange, most: number, info: boolean): readonly EntryInfo[] => {
-    const range = { start: from, end, limit: most, ...this.#snapshot };
+    const range = { start: from === "" ? "\0" : from, ...(end !== undefined && { end }), transaction: this.#transaction };
     const { entries } = this.#tables;
     const now = this.#clock.now();
     try {
       if (!info && !this.#expiries.anyBefore(now, this.#snapshot)) {
-        return Array.from(entries.getKeys(range) as Iterable<string>, (key) => ({ key }));
+        const found: EntryInfo[] = [];
+        for (const key of entries.getKeys({ ...range, limit: most }) as Iterable<string>) found.push({ key });
+        return found;
       }
       return this.#read(range, most, info);
     } finally {
@@ -70,9 +72,9 @@ export class LmdbStore implements RecordStore {
     await this.#root.close();
   }
 
-  #read(range: { start: Uint8Array; end: Uint8Array } & Snapshot, most: number, info: boolean): readonly EntryInfo[] {
+  #read(range: { start: string; end?: string } & Snapshot, most: number, info: boolean): readonly EntryInfo[] {
     const found: EntryInfo[] = [];
-    for (const { key, value } of this.#tables.entries.getRange({ ...range, limit: Number.MAX_SAFE_INTEGER })) {
+    for (const { key, value } of this.#tables.entries.getRange(range)) {
       if (isExpired(expiryOf(value), this.#clock)) continue;
       found.push(info ? infoOfRecord(value, storageName, key) : { key });
       if (found.length === most) break;

@@ -6,6 +6,7 @@ import { orderedPage, rangeUnder } from "./ordered-page.ts";
 import { Turns } from "./turns.ts";
 
 const turns = new Turns(setImmediate);
+const compare = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 /** Reads of a list of keys, and how many it gave. */
 function reading(keys: readonly string[]): { read: ReadRange; given: () => number } {
@@ -13,7 +14,7 @@ function reading(keys: readonly string[]): { read: ReadRange; given: () => numbe
   let given = 0;
   const read: ReadRange = ({ from, end }, most) => {
     const found: EntryInfo[] = sorted
-      .filter((key) => Buffer.compare(Buffer.from(key), from) >= 0 && Buffer.compare(Buffer.from(key), end) < 0)
+      .filter((key) => compare(key, from) >= 0 && (end === undefined || compare(key, end) < 0))
       .slice(0, most)
       .map((key) => ({ key }));
     given += found.length;
@@ -63,8 +64,19 @@ test("a cursor that nobody gave is refused", async () => {
   await expect(orderedPage({ cursor: "nonsense" }, "test", turns, () => [])).rejects.toMatchObject({ code: "invalid-option" });
 });
 
-test("the range under a prefix ends behind every key with it", () => {
-  const { from, end } = rangeUnder("é");
-  expect([...from]).toEqual([0xc3, 0xa9]);
-  expect([...end]).toEqual([0xc3, 0xa9, 0xff]);
+test("the range under a prefix ends behind every key with it, and before every other", () => {
+  expect(rangeUnder("")).toEqual({ from: "", end: undefined });
+  for (const prefix of ["a", "é", "a/\u{d7ff}", "\uffff", "a\u{10ffff}", "ab\u{10ffff}\u{10ffff}"]) {
+    const { end } = rangeUnder(prefix);
+    expect(end!.isWellFormed()).toBe(true);
+    expect(compare(`${prefix}\u{10ffff}\u{10ffff}`, end!)).toBeLessThan(0);
+    expect(end!.startsWith(prefix)).toBe(false);
+  }
+  expect(rangeUnder("\u{10ffff}").end).toBeUndefined();
+});
+
+test("a list that goes on behind the last of all keys is at its end", async () => {
+  const { read } = reading(["\u{10ffff}/a", "\u{10ffff}/b"]);
+  expect(await all(read, { delimiter: "/", limit: 1 })).toEqual(["\u{10ffff}/"]);
+  expect(await all(read, { delimiter: "\u{10ffff}", limit: 1 })).toEqual(["\u{10ffff}"]);
 });

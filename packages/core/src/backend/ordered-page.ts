@@ -1,32 +1,31 @@
 import type { EntryInfo, ListOptions, Page } from "../contract/contract.ts";
+import { compareKeys } from "../contract/keys.ts";
 import { defaultListLimit } from "../contract/options.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import type { Turns } from "./turns.ts";
 
-/** A range of keys as UTF-8: from a key on, and before another. */
+/** A range of keys by their UTF-8: from a text on, and before another, if there is an end. */
 export interface KeyRange {
-  readonly from: Uint8Array;
-  readonly end: Uint8Array;
+  readonly from: string;
+  readonly end: string | undefined;
 }
 
 /** Reads entries of a range that have not expired, in order, at most so many; with `info` all that is known of them. */
 export type ReadRange = (range: KeyRange, most: number, info: boolean) => readonly EntryInfo[] | Promise<readonly EntryInfo[]>;
 
-/** Entries that are read at once, so that no read takes long. */
-const mostAtOnce = 1_000;
+/** Entries that are read at once, so that no read takes long: a page as large as most are, and one more. */
+const mostAtOnce: number = defaultListLimit + 1;
 
-/** No UTF-8 text has this byte, so it is behind every key that goes on. */
-const lastByte = 0xff;
+/** The last code point. */
+const last = 0x10ffff;
 
 /** How a cursor begins: it is the last key of its page, or the last prefix. */
 const afterKey = "key:";
 const afterPrefix = "prefix:";
 
-const encoder = new TextEncoder();
-
 /** The keys under a prefix. */
 export function rangeUnder(prefix: string): KeyRange {
-  return { from: encoder.encode(prefix), end: behind(prefix) };
+  return { from: prefix, end: behind(prefix) };
 }
 
 /**
@@ -41,6 +40,7 @@ export async function orderedPage(options: ListOptions, storage: string, turns: 
   const entries: EntryInfo[] = [];
   const prefixes: string[] = [];
   let from = firstOf(options, storage);
+  if (from === undefined) return { entries, prefixes };
   let cursor = "";
   for (;;) {
     if (!turns.hasTime) await turns.next();
@@ -65,32 +65,28 @@ export async function orderedPage(options: ListOptions, storage: string, turns: 
       cursor = afterKey + key;
     }
     if (!rolledUp && found.length < most) return { entries, prefixes };
-    from = firstOf({ cursor }, storage);
+    const next = firstOf({ cursor }, storage);
+    if (next === undefined) return { entries, prefixes };
+    from = next;
   }
 }
 
-/** The first bytes that a page may begin with. A key is followed by that key and a zero byte, which no key has. */
-function firstOf({ prefix = "", startAfter, cursor }: ListOptions, storage: string): Uint8Array {
+/** Where a page begins; `undefined` behind all keys. A key is followed by that key and a zero, which no key has. */
+function firstOf({ prefix = "", startAfter, cursor }: ListOptions, storage: string): string | undefined {
   if (cursor?.startsWith(afterPrefix)) return behind(cursor.slice(afterPrefix.length));
   if (cursor !== undefined && !cursor.startsWith(afterKey)) {
     throw new StorageError("invalid-option", "The cursor is not one that this storage gave.", { operation: "list", storage });
   }
-  const last = cursor?.slice(afterKey.length) ?? startAfter;
-  const first = encoder.encode(prefix);
-  if (last === undefined) return first;
-  const next = encoder.encode(`${last}\0`);
-  return isBefore(first, next) ? next : first;
+  const before = cursor?.slice(afterKey.length) ?? startAfter;
+  return before === undefined || compareKeys(before, prefix) < 0 ? prefix : `${before}\0`;
 }
 
-/** What comes after all keys under a prefix. */
-function behind(prefix: string): Uint8Array {
-  const bytes = new Uint8Array(prefix.length * 3 + 1);
-  const { written } = encoder.encodeInto(prefix, bytes);
-  bytes[written] = lastByte;
-  return bytes.subarray(0, written + 1);
-}
-
-function isBefore(a: Uint8Array, b: Uint8Array): boolean {
-  const at = a.findIndex((byte, index) => byte !== b[index]);
-  return at === -1 ? a.length < b.length : a[at]! < (b[at] ?? -1);
+/** What comes after all keys under a prefix, which is its last code point made larger; `undefined` where nothing can. */
+function behind(prefix: string): string | undefined {
+  const points = Array.from(prefix, (letter) => letter.codePointAt(0)!);
+  while (points.at(-1) === last) points.pop();
+  const point = points.pop();
+  if (point === undefined) return undefined;
+  const next = point === 0xd7ff ? 0xe000 : point + 1; // what is between are no code points of text
+  return String.fromCodePoint(...points, next);
 }

@@ -1,4 +1,4 @@
-import { checkBytes, concatBytes, copyBytes } from "../contract/bytes.ts";
+import { checkBytes, concatBytes } from "../contract/bytes.ts";
 import type { Clock } from "../contract/clock.ts";
 import type {
   BatchOptions,
@@ -256,5 +256,6 @@ async function collected(source: ByteSource, { size, signal }: WriteOptions, sto
 }
 
 function valueOf(record: Uint8Array, storage: string, key: string): Bytes {
-  return copyBytes(record.subarray(valueStart(record, storage, key)));
+  const start = valueStart(record, storage, key);
+  return new Uint8Array(record.buffer.slice(record.byteOffset + start, record.byteOffset + record.byteLength) as ArrayBuffer);
 }

@@ -97,7 +97,7 @@ export class RecordWriter {
       const [outcome] = await this.#submit([found.map(({ key }) => ({ key, record: undefined }))], signal);
       if (outcome !== undefined && outcome !== everyMade) throw this.#whyNot(outcome, "clear", undefined);
       if (found.length < mostChangesAtOnce) return;
-      from = new TextEncoder().encode(`${found.at(-1)!.key}\0`);
+      from = `${found.at(-1)!.key}\0`;
     }
   }
 

@@ -36,6 +36,8 @@ export interface Summary {
   readonly runs: number;
   /** What was measured above each part of the stack of the files, from the backend up; empty where it has no metrics. */
   readonly places: readonly PlaceMetrics[];
+  /** The same for the stack of the index. */
+  readonly indexPlaces: readonly PlaceMetrics[];
   /** The share of reads of the index that memory answered; `undefined` where it has no cache. */
   readonly hitRatio: number | undefined;
   /** Keys that did not come back as they were. */
@@ -76,6 +78,7 @@ export async function runJob(
     removed,
     runs,
     places: metricsOf(files),
+    indexPlaces: metricsOf(index),
     hitRatio: findLayer(index, CachedStorage)?.stats().hitRatio,
     different,
   };

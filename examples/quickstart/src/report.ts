@@ -4,7 +4,7 @@ import type { Summary } from "./job.ts";
 
 /** What a run took, as a table; as plain lines where nobody looks. */
 export function reportOf(summary: Summary, pretty: boolean = process.stdout.isTTY): string {
-  const { found, bytesIn, bytesStored, runs, removed, places, hitRatio, different } = summary;
+  const { found, bytesIn, bytesStored, runs, removed, places, indexPlaces, hitRatio, different } = summary;
   const rows: [string, string][] = [
     ["folder", found.folder],
     ["files", `${found.files.length}`],
@@ -18,12 +18,13 @@ export function reportOf(summary: Summary, pretty: boolean = process.stdout.isTT
     ["get throughput", throughput(bytesIn, found.files.length, summary.getTime)],
     ["runs of this folder", `${runs}`],
   ];
-  if (places.length > 0) rows.push(["waited for each layer", places.map(timeOf(places)).join("\n")]);
+  if (places.length > 0) rows.push(["waited for each layer of the files", places.map(timeOf(places)).join("\n")]);
+  if (indexPlaces.length > 0) rows.push(["waited for each layer of the index", indexPlaces.map(timeOf(indexPlaces)).join("\n")]);
   if (hitRatio !== undefined) rows.push(["hit ratio of the index's cache", `${(100 * hitRatio).toFixed(1)} %`]);
   if (removed > 0) rows.push(["removed, gone from the folder", `${removed}`]);
   if (found.skipped.length > 0) rows.push(["skipped", found.skipped.join("\n")]);
   rows.push(["read back byte for byte", different.length === 0 ? "all the same" : `DIFFERENT: ${different.join(", ")}`]);
-  if (!pretty) return rows.map(([name, value]) => `${name}: ${value}`).join("\n");
+  if (!pretty) return rows.map(([name, value]) => `${name}: ${value.replaceAll("\n", "; ")}`).join("\n");
   const table = new Table({ style: { head: [], border: [] } });
   table.push(...rows);
   return table.toString();

@@ -60,13 +60,18 @@ export class Bulk {
         doomed.map(({ key }) => prefix + key),
         signal,
       );
-      const indices = new Map(doomed.map(({ key, index }) => [prefix + key, index]));
-      return failed.map(({ key, failure }) => {
-        const index = indices.get(key);
-        if (index === undefined) throw badAnswer("The service tells of a key that it was not to delete.");
-        const outer = key.slice(prefix.length);
-        return { index, key: outer, error: translate(failure, operation, outer) };
-      });
+      if (failed.length === 0) return [];
+      const byKey = new Map(doomed.map((each) => [prefix + each.key, each]));
+      const lost: Doomed[] = [];
+      const failures: Failure[] = [];
+      for (const { key, failure } of failed) {
+        const each = byKey.get(key);
+        if (each === undefined) throw badAnswer("The service tells of a key that it was not to delete.");
+        // Ceph says so of a key that was written meanwhile, and leaves it; deleted by itself it goes.
+        if (failure.code === "UnknownError") lost.push(each);
+        else failures.push({ ...each, error: translate(failure, operation, each.key) });
+      }
+      return [...failures, ...(await this.#deleteEach(lost, operation, signal))];
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof S3Failure)) throw error;

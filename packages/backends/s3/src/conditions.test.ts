@@ -41,11 +41,7 @@ describe.each(transports)("with %s", (transport) => {
     const { double, storage } = await onDouble({ transport });
     await storage.put("key", one);
     double.on("PutObject").answers(500, { code: "UnknownError" });
-    await expect(storage.put("key", two, { ifNoneMatch: "*" })).rejects.toMatchObject({
-      code: "conflict",
-      outcome: "none",
-      retryable: true,
-    });
+    await expect(storage.put("key", two, { ifNoneMatch: "*" })).rejects.toMatchObject({ code: "precondition-failed", outcome: "none" });
   });
 
   test("412 is settled, 409 is a race, and 404 is a version that is not there", async () => {

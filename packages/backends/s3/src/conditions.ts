@@ -93,10 +93,10 @@ export class Conditions {
     if (!isConditional) throw failure;
     const isAsBefore = condition.ifMatch === undefined ? found === undefined : found?.etag === condition.ifMatch;
     if (isAsBefore && write.repeatable && sends < maxSends) return undefined;
-    if (isAsBefore) throw failure;
     // Ceph answers so when another write came between: this one was not done.
-    if (sent.unknown!.code === "UnknownError") throw lostRace(write, failure);
-    throw unknownRace(write, failure);
+    const isLost = sent.unknown!.code === "UnknownError";
+    if (isAsBefore) throw isLost ? lostRace(write, failure) : failure;
+    throw isLost ? otherVersion(operation, storageName, key) : unknownRace(write, failure);
   }
 
   async #find({ key, signal }: ConditionalWrite, failure: S3Failure): Promise<ObjectInfo | undefined> {

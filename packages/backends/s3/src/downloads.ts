@@ -38,7 +38,7 @@ export function collect({ body, length }: Download, expected: Expected): Promise
     signal?.addEventListener("abort", abort, { once: true });
     body.on("data", (chunk: Uint8Array) => {
       if (received + chunk.byteLength > length) return fail(translate(cutAnswer(), expected.operation, expected.key));
-      if (chunk.byteLength === length) whole = copyBytes(chunk);
+      if (chunk.byteLength === length) whole = owned(chunk);
       else (whole ??= new Uint8Array(length)).set(chunk, received);
       received += chunk.byteLength;
     });
@@ -85,10 +85,13 @@ class BodySource {
   start(controller: ReadableStreamDefaultController<Bytes>): void {
     this.#controller = controller;
     const { signal } = this.#expected;
-    this.#body.on("readable", () => {
+    // One chunk for each pull, and those that are not asked for wait where they are.
+    this.#body.on("data", (chunk: Uint8Array) => {
+      if (this.#received + chunk.byteLength < this.#length) this.#body.pause();
+      this.#give(chunk);
       this.#wake?.();
-      if (this.#received === this.#length) this.#body.read(0); // so that its end is told
     });
+    this.#body.pause();
     this.#body.once("error", (error) => this.#fail(this.#translated(brokenConnection(error))));
     this.#body.once("end", () => this.#end());
     this.#body.once("close", () => this.#fail(this.#translated(cutAnswer())));
@@ -96,15 +99,11 @@ class BodySource {
     else signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
-  async pull(): Promise<void> {
-    while (!this.#isOver) {
-      const chunk = this.#body.read() as Uint8Array | null;
-      if (chunk !== null) return this.#give(chunk);
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = undefined;
-    }
+  pull(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      this.#body.resume();
+    });
   }
 
   cancel(): void {
@@ -116,9 +115,7 @@ class BodySource {
     this.#received += chunk.byteLength;
     if (this.#received > this.#length) return this.#fail(this.#translated(cutAnswer()));
     this.#hash?.update(chunk);
-    this.#controller!.enqueue(copyBytes(chunk));
-    // The stream ends with its last byte, and not with a reader that comes back for more.
-    if (this.#received === this.#length) this.#body.read(0);
+    this.#controller!.enqueue(owned(chunk));
   }
 
   #end(): void {
@@ -146,6 +143,12 @@ class BodySource {
   #translated(failure: unknown): unknown {
     return translate(failure, this.#expected.operation, this.#expected.key);
   }
+}
+
+/** The bytes of a chunk as they are where it owns all of its memory, else copied. */
+function owned(chunk: Uint8Array): Bytes {
+  const { buffer } = chunk;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === chunk.byteLength ? new Uint8Array(buffer) : copyBytes(chunk);
 }
 
 function damageOf(found: string, { sha256, operation, key }: Expected): StorageError | undefined {

@@ -118,11 +118,18 @@ export function parseDeletes(text: string): DeleteFailure[] {
 
 /** The failure of one key in a bulk delete, which comes without a status. */
 export function keyFailure(code: string): S3Failure {
-  const status = statuses[code] ?? (code === "InternalError" ? 500 : 400);
+  const status = statuses[code] ?? 400;
   return answeredWith(status, code, `The service did not delete it (${code}).`, {});
 }
 
-const statuses: Readonly<Record<string, number>> = { AccessDenied: 403, SlowDown: 503, ServiceUnavailable: 503, OperationAborted: 409 };
+const statuses: Readonly<Record<string, number>> = {
+  InternalError: 500,
+  UnknownError: 500,
+  AccessDenied: 403,
+  SlowDown: 503,
+  ServiceUnavailable: 503,
+  OperationAborted: 409,
+};
 
 export const parseUploadId = (text: string): string => need(parse(text, "InitiateMultipartUploadResult"), "UploadId");
 

@@ -11,11 +11,14 @@ import { envelope } from "./workloads/envelope.ts";
 import { telling } from "./workloads/events.ts";
 import { file } from "./workloads/file.ts";
 import { layers } from "./workloads/layers.ts";
+import { level } from "./workloads/level.ts";
 import { listing } from "./workloads/listing.ts";
+import { lmdb } from "./workloads/lmdb.ts";
 import { memory } from "./workloads/memory.ts";
 import { measuring } from "./workloads/metrics.ts";
 import { redis } from "./workloads/redis.ts";
 import { retrying } from "./workloads/retrying.ts";
+import { s3 } from "./workloads/s3.ts";
 import { sqlite } from "./workloads/sqlite.ts";
 
 const workloads: readonly Workload[] = [
@@ -31,7 +34,10 @@ const workloads: readonly Workload[] = [
   compositing,
   measuring,
   sqlite,
+  lmdb,
+  level,
   redis,
+  s3,
   telling,
 ];
 

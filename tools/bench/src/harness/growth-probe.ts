@@ -4,6 +4,7 @@ import { compressed } from "@stowage/compressed";
 import { encrypted } from "@stowage/encrypted";
 import { envelope } from "@stowage/envelope";
 import { fileStorage } from "@stowage/file";
+import { s3Storage } from "@stowage/s3";
 import { drain, textOf, textStream } from "./text.ts";
 
 /** Runs one job in this process, a tiny one first as a warm-up, and prints by how many MiB the memory grew at its peak. */
@@ -52,6 +53,12 @@ const jobs: Readonly<Record<string, (size: number, folder: string) => Promise<vo
     const storage = envelope()(fileStorage({ directory: folder, durability: "process" }));
     const entry = await storage.read("large", { end: size });
     await drain(entry!.value);
+    await storage.close();
+  },
+  /** Stores a stream in the bucket of a service, whose address stands in place of the folder. */
+  async "write-s3"(size, endpoint) {
+    const storage = s3Storage({ bucket: "bucket", endpoint, credentials: { accessKeyId: "name", secretAccessKey: "secret" } });
+    await storage.write("large", textStream(size, text));
     await storage.close();
   },
 };

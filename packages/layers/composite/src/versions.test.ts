@@ -44,7 +44,14 @@ test("versions of two writers differ although they were made at the same moment"
   expect(new VersionClock({ now: () => 1 }).next()).not.toBe(new VersionClock({ now: () => 1 }).next());
 });
 
-test("what is no version counts as none, so that nobody can keep all others from writing", () => {
+test("a clock that saw the last version there can be refuses to make an older one in silence", () => {
+  const versions = new VersionClock({ now: () => 1 }, writer);
+  versions.observe("efffffffffff-fffe-0123456789abcdef");
+  expect(versionOf({ key: "a", metadata: { [versionName]: versions.next() } })).toBe("efffffffffff-ffff-0123456789abcdef");
+  for (let time = 0; time < 3; time++) expect(() => versions.next()).toThrow(expect.objectContaining({ code: "corrupt" }) as Error);
+});
+
+test("what is no version counts as none", () => {
   const version = new VersionClock({ now: () => 1 }, writer).next();
   expect(versionOf({ key: "a", metadata: { [versionName]: version } })).toBe(version);
   for (const other of ["", "new", "ffffffffffff-ffff-0123456789abcdef", `${version}0`, version.toUpperCase()])

@@ -1,4 +1,5 @@
 import type { Clock, EntryInfo } from "@stowage/core";
+import { StorageError } from "@stowage/core";
 
 /** The metadata under which a replica keeps the version of a value. Callers never see it. */
 export const versionName = "stowage-version";
@@ -8,10 +9,11 @@ export const oldest = "";
 
 /**
  * When a value was written, and by whom: milliseconds, a counter and the writer, in hexadecimal, so that versions compare as
- * text. The largest times are left out: nobody could write a newer version than they are.
+ * text. The largest times are left out, thousands of years from now.
  */
 const form = /^[0-9a-e][0-9a-f]{11}-[0-9a-f]{4}-[0-9a-f]{16}$/;
 
+const lastTime = 0xefffffffffff;
 const lastCount = 0xffff;
 
 /** The version of an entry as a replica knows it; `oldest` where it has none, or something else stands there. */
@@ -51,6 +53,10 @@ export class VersionClock {
     this.#count = count;
   }
 
+  /**
+   * @throws StorageError `corrupt` where a replica has the last version that there can be: what is written after it would be
+   *   older, and lost without a word
+   */
   next(): string {
     const now = Math.max(0, Math.floor(this.#clock.now()));
     if (now > this.#time) {
@@ -60,6 +66,7 @@ export class VersionClock {
       this.#time++;
       this.#count = 0;
     } else this.#count++;
+    if (this.#time > lastTime) throw noneIsNewer();
     return this.#format(this.#time, this.#count);
   }
 
@@ -71,6 +78,11 @@ export class VersionClock {
   #format(time: number, count: number): string {
     return `${time.toString(16).padStart(12, "0")}-${count.toString(16).padStart(4, "0")}-${this.#writer}`;
   }
+}
+
+function noneIsNewer(): StorageError {
+  const message = "A replica has a version thousands of years from now, and none can be newer: find out who wrote it, and remove it there.";
+  return new StorageError("corrupt", message, { storage: "composite" });
 }
 
 function randomWriter(): string {

@@ -96,7 +96,7 @@ export function suiteByNumber(number: number): Suite | undefined {
 }
 
 /** From this size on AES-GCM is faster, where the processor has instructions for it: the call costs more, the bytes less. */
-export const largeFrom: number = 48 * 1024;
+export const largeFrom: number = 32 * 1024;
 
 /** How the suite for a value of a size is chosen. */
 export function suiteChoice(name: SuiteName | "auto"): (size: number) => Suite {

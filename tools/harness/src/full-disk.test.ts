@@ -4,7 +4,8 @@ import type { ByteStorage } from "@stowage/core";
 import { expect, test } from "vitest";
 import { inFolder, temporaryFiles } from "./folder.ts";
 import { canMount, growMemory, mountMemory, unmount, withoutMounts } from "./mounts.ts";
-import { openTarget } from "./target.ts";
+import type { Target } from "./target.ts";
+import { nameOf, openTarget } from "./target.ts";
 import { makeValue, readValue } from "./value.ts";
 
 const ways: Record<string, (storage: ByteStorage, key: string, value: Uint8Array<ArrayBuffer>) => Promise<unknown>> = {
@@ -51,15 +52,21 @@ test.runIf(canMount).for(Object.keys(ways))(
     }),
 );
 
-test.runIf(canMount).for(Object.keys(ways))(
-  `a %s into a database on a full disk is refused with "full", leaves the old value, and works once there is room (${withoutMounts})`,
+const databases: Target[] = [
+  { sqlite: "direct", durability: "power" },
+  { lmdb: "file", durability: "power" },
+  { level: "folder", durability: "power" },
+];
+
+test.runIf(canMount).for(databases.flatMap((target) => Object.keys(ways).map((way) => [way, nameOf(target), target] as const)))(
+  `a %s into a database on a full disk is refused with "full", leaves the old value, and works once there is room: %s (${withoutMounts})`,
   { timeout: 60_000 },
-  (way) =>
+  ([way, , target]) =>
     inFolder(async (folder) => {
       const disk = join(folder, "disk");
       mountMemory(disk, "4m");
       try {
-        const storage = openTarget({ sqlite: "direct", durability: "power" }, disk);
+        const storage = openTarget(target, disk);
         await storage.put("old", makeValue(1, 100_000));
         for (const size of [4_500_000, 6_000_000, 10_000_000]) {
           for (const key of ["old", "new"]) {
@@ -73,7 +80,7 @@ test.runIf(canMount).for(Object.keys(ways))(
         growMemory(disk, "64m");
         await storage.put("old", makeValue(3, 200_000));
         await storage.close();
-        const reopened = openTarget({ sqlite: "direct", durability: "power" }, disk);
+        const reopened = openTarget(target, disk);
         expect(readValue((await reopened.get("old"))!)).toBe(3);
         await reopened.close();
       } finally {

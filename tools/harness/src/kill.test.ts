@@ -18,6 +18,9 @@ const targets: Target[] = [
   { sqlite: "direct", durability: "power" },
   { sqlite: "direct", durability: "process" },
   { sqlite: "thread", durability: "process" },
+  { lmdb: "file", durability: "power" },
+  { level: "folder", durability: "power" },
+  { level: "folder", durability: "process" },
 ];
 
 test.concurrent.for(targets.map((target) => [nameOf(target), target] as const))(
@@ -45,11 +48,16 @@ test.concurrent.for(targets.map((target) => [nameOf(target), target] as const))(
         history.add(writer.lines);
 
         const storage = openTarget(target, directory);
-        await storage.flush();
         const verdict = await history.check(storage);
+        await storage.flush(); // what is pending writes temporary files
+        const left = await temporaryFiles(directory);
+        await storage.close(); // before anything is thrown: the folder goes then
         expect(verdict, `${context}, kill ${kill}`).toEqual({ lost: [], torn: [] });
-        expect(await temporaryFiles(directory), `${context}, kill ${kill}`).toEqual([]);
-        await storage.close();
+        expect(left, `${context}, kill ${kill}`).toEqual([]);
+        if (!("behind" in target)) continue;
+        const below = openTarget({ ...target, behind: false }, directory); // where all of it is now
+        expect(await history.check(below), `${context}, kill ${kill}, below`).toEqual({ lost: [], torn: [] });
+        await below.close();
       }
       expect(history.acknowledgements, "the writers wrote something").toBeGreaterThan(effort.kills);
     });

@@ -56,6 +56,8 @@ const targets: Target[] = [
   { layout: "tree", durability: "power" },
   { layout: "encoded", durability: "power" },
   { sqlite: "direct", durability: "power" },
+  { lmdb: "file", durability: "power" },
+  { level: "folder", durability: "power" },
 ];
 
 test.runIf(canMount).for(targets.map((target) => [nameOf(target), target] as const))(

@@ -11,6 +11,7 @@ import type { WorkerOptions } from "./worker.ts";
 const targets: Target[] = [
   { layout: "tree", durability: "process" },
   { sqlite: "direct", durability: "process" },
+  { lmdb: "file", durability: "power" },
 ];
 
 function startAll(

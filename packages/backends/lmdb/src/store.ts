@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
 import type { Clock, Committed, EntryInfo, KeyRange, RecordChange, RecordChanges, RecordOutcome, RecordStore, Turns } from "@stowage/core";
-import { Commits, everyMade, expiryOf, firstRefused, infoOfRecord, isExpired, keptRecord } from "@stowage/core";
+import { Commits, everyMade, expiryOf, firstRefused, infoOfRecord, isExpired, keptRecord, StorageError } from "@stowage/core";
 import type { Tables } from "./environment.ts";
 import { diskFull, isUnsure, storageName } from "./errors.ts";
 import { Expiries } from "./expiries.ts";
@@ -9,6 +9,9 @@ import { letGo } from "./native.ts";
 
 /** Milliseconds between two looks for slots of readers that died. */
 const readerCheckInterval = 60_000;
+
+/** Bytes of the largest record that lmdb-js reads. */
+const largestRecord: number = 2 ** 31 - 1;
 
 /** Bytes that a transaction writes beside its records, generously. */
 const spareRoom: number = 1024 * 1024;
@@ -123,6 +126,7 @@ export class LmdbStore implements RecordStore {
   #make(change: RecordChange, now: number): void {
     const { key, expiresAt } = change;
     const record = keptRecord(change, now);
+    if (record !== undefined && record.byteLength > largestRecord) throw tooLarge(key);
     this.#expiries.forget(key);
     if (record === undefined) this.#tables.entries.remove(key);
     else {
@@ -143,4 +147,8 @@ export class LmdbStore implements RecordStore {
     this.#nextReaderCheck = now + readerCheckInterval;
     this.#root.readerCheck();
   }
+}
+
+function tooLarge(key: string): StorageError {
+  return new StorageError("too-large", "LMDB takes values of less than 2 GiB; keep larger ones in files.", { storage: storageName, key });
 }

@@ -128,14 +128,20 @@ export class Opener {
       stored.stream(chunkAt(chunks, first), reachesEnd ? undefined : chunkAt(chunks, beyond)),
       chunks.chunkSize + tagSize + endSize + 1,
     );
+    const take = (index: number): Promise<Uint8Array> => {
+      const taken = pieces.take(sizeOfChunk(chunks, index) + tagSize + (index === chunks.count - 1 ? endSize + 1 : 0));
+      taken.catch(() => {}); // reported when its turn comes
+      return taken;
+    };
     const [dataKey, nonce] = [roomForDataKey(), roomForNonce()];
     try {
       const key = await this.keyOf(header, name);
       const { suite } = this.begin(header, undefined, dataKey, key, name);
+      let next = take(first);
       for (let index = first; index < beyond; index++) {
         const last = index === chunks.count - 1;
         const size = sizeOfChunk(chunks, index) + tagSize;
-        const piece = await pieces.take(last ? size + endSize + 1 : size);
+        const piece = await next;
         if (piece.byteLength !== (last ? size + endSize : size)) throw unreadable("cut off", name);
         if (last) checkEnd(piece, size, chunks, name);
         if (!turns.hasTime) await turns.next();
@@ -143,6 +149,7 @@ export class Opener {
         setNonce(nonce, index, last);
         const chunk = suite.openApart(last ? piece.subarray(0, size) : piece, nonce, dataKey);
         if (chunk === undefined) throw unreadable("chunk", name);
+        if (index + 1 < beyond) next = take(index + 1); // is read while this one is in use above
         yield chunk;
       }
     } finally {

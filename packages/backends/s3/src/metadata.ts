@@ -11,8 +11,8 @@ export interface ObjectMetadata {
 }
 
 const user = "x-amz-meta-";
-export const writeIdHeader = "x-amz-meta-stowage-write";
-export const sha256Header = "x-amz-meta-stowage-sha256";
+const writeIdHeader = "x-amz-meta-stowage-write";
+const sha256Header = "x-amz-meta-stowage-sha256";
 /** Before the hex of a name that services do not keep as it is. */
 const nameHeader = "x-amz-meta-stowage-name-";
 

@@ -140,7 +140,7 @@ export class Reader {
 /** The value is another one than it was when its size was asked for. */
 const changed = Symbol("changed");
 
-export function infoOf(key: string, object: ObjectInfo): EntryInfo {
+function infoOf(key: string, object: ObjectInfo): EntryInfo {
   const { metadata } = metadataOf(object.headers);
   return {
     key,

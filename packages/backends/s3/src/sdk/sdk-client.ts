@@ -15,7 +15,7 @@ interface SdkConfig {
   readonly forcePathStyle?: boolean | undefined;
 }
 
-export interface SdkEndpoint {
+interface SdkEndpoint {
   readonly protocol: string;
   readonly hostname: string;
   readonly port?: number | undefined;

@@ -1,6 +1,7 @@
 import { describeStorage } from "@stowage/testing/contract";
 import type { CreatedStorage } from "@stowage/testing/contract";
-import type { RedisCluster, RedisSentinel } from "@stowage-tools/servers";
+import { createClient } from "@redis/client";
+import type { RedisCluster, RedisSentinel, RedisServer } from "@stowage-tools/servers";
 import { redisCluster, redisSentinel, redisServer } from "@stowage-tools/servers";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { redisBus } from "./bus.ts";
@@ -11,6 +12,8 @@ import { freshNamespace, needsRedis, serverTime } from "./testing/servers.ts";
 const isFull = process.env["STOWAGE_EFFORT"] === "full";
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 const text = (value: Uint8Array | undefined): string | undefined => value && new TextDecoder().decode(value);
+
+const pause = (duration: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, duration));
 
 /** Milliseconds in which writers write before something is killed. */
 const head = 100;
@@ -36,18 +39,22 @@ describe("a server with an append-only file", { timeout: 600_000, ...needsRedis(
         try {
           await storage.put(key, value, { metadata: { version: String(version) } });
           acknowledged.set(key, version);
+          if (key === "large") await pause(50); // what is written here is read at each start
         } catch (error) {
           expect(error).toMatchObject({ code: "unavailable" });
-          await new Promise((resolve) => setTimeout(resolve, 5));
+          await pause(5);
         }
       }
     };
+    onTestFinished(() => stop.abort());
+    await keepFile(server);
     const writers = ["a", "b", "c", "large"].map(write);
     for (let count = 0; count < kills; count++) {
-      await new Promise((resolve) => setTimeout(resolve, head));
+      await pause(head);
       const before = new Map(acknowledged);
       await server.kill();
       await server.start();
+      await keepFile(server);
       const fresh = redisStorage(options);
       for (const [key, version] of before) {
         const entry = await fresh.getEntry(key);
@@ -64,6 +71,16 @@ describe("a server with an append-only file", { timeout: 600_000, ...needsRedis(
     expect([...acknowledged.values()].every((version) => version > 1)).toBe(true);
   });
 });
+
+/**
+ * Redis 7.0 may refuse to start where it was killed while it began a new file: "the truncated file is not the last file".
+ * What is looked at here is what it has acknowledged, not how it tidies up.
+ */
+async function keepFile({ url }: RedisServer): Promise<void> {
+  const client = await createClient({ url }).connect();
+  await client.configSet("auto-aof-rewrite-percentage", "0");
+  client.destroy();
+}
 
 describe("a primary that sentinels watch", { timeout: 120_000, ...needsRedis() }, () => {
   let sentinels: RedisSentinel;

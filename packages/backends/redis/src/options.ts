@@ -11,7 +11,7 @@ const address = {
 const node = (description: string): ReturnType<typeof option.text> => option.text(description, { pattern: address });
 
 /** How a server is reached, for storages and buses. */
-export const connectionDefinitions: Options = {
+const connectionDefinitions: Options = {
   url: option.text("The server: redis://host:port/database, rediss:// for TLS, or unix:///path.", {
     pattern: address,
     default: "redis://127.0.0.1:6379",

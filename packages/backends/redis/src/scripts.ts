@@ -34,7 +34,7 @@ export function run<T>(
 export const grace = 30_000;
 
 /** Milliseconds after which the chunks of a write that goes on no more are forgotten. */
-export const draftLife = 3_600_000;
+const draftLife = 3_600_000;
 
 /** Reads the beginning of an entry: where its body is, and its etag. */
 const head = `
@@ -67,7 +67,7 @@ return 1
 `);
 
 /** Words of one operation of \`change\`. */
-export const changeWidth = 6;
+const changeWidth = 6;
 
 /**
  * Puts and deletes, all or none. KEYS: the entries, and the index last where there is one. ARGV: whether there is an index,

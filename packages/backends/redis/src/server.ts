@@ -142,7 +142,7 @@ export class Server implements Connection {
 }
 
 /** Asks one sentinel after the other where the primary is. */
-export async function primaryOf(sentinel: RedisSentinelOptions, options: RedisConnectionOptions): Promise<string> {
+async function primaryOf(sentinel: RedisSentinelOptions, options: RedisConnectionOptions): Promise<string> {
   const { connectTimeout = 5_000 } = options;
   let failure: unknown;
   for (const url of sentinel.urls) {

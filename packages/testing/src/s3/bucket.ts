@@ -120,9 +120,10 @@ export class Bucket {
     condition: ConditionHeaders,
   ): StoredObject {
     const upload = this.#upload(key, id);
+    if (listed.some(({ number }, index) => index > 0 && listed[index - 1]!.number >= number)) {
+      throw new Refusal(400, "InvalidPartOrder", "The list of parts was not in ascending order.");
+    }
     const parts = listed.map(({ number, etag }, index) => {
-      if (index > 0 && listed[index - 1]!.number >= number)
-        throw new Refusal(400, "InvalidPartOrder", "The list of parts was not in ascending order.");
       const part = upload.parts.get(number);
       if (part?.etag !== etag) throw new Refusal(400, "InvalidPart", "One or more of the specified parts could not be found.");
       if (index < listed.length - 1 && part.body.length < minPartSize) {

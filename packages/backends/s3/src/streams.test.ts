@@ -29,7 +29,7 @@ describe.each(transports)("with %s", (transport) => {
       double.calls
         .filter(({ operation }) => operation === "UploadPart")
         .map(({ size }) => size / mebibyte)
-        .toSorted(),
+        .toSorted((a, b) => a - b),
     ).toEqual([3, 5, 5]);
     expect(info).toMatchObject({ size: 13 * mebibyte, etag: expect.stringMatching(/-3$/) as string });
     const entry = await storage.read("key");

@@ -16,8 +16,11 @@ const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
   const { method, url = "" } = request;
   request.resume();
   if (method === "GET") {
-    const body = bodyOf(Number(/^\/[^/]+\/(\d+)\//.exec(url)?.[1] ?? 0));
-    response.writeHead(200, {
+    const whole = bodyOf(Number(/^\/[^/]+\/(\d+)\//.exec(url)?.[1] ?? 0));
+    const [, first = "0", last = ""] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+    const body = whole.subarray(Number(first), last === "" ? whole.length : Number(last) + 1);
+    response.writeHead(body.length === whole.length ? 200 : 206, {
+      ...(body.length < whole.length && { "content-range": `bytes ${first}-${Number(first) + body.length - 1}/${whole.length}` }),
       "content-length": body.length,
       "content-type": "binary/octet-stream",
       etag,

@@ -206,6 +206,24 @@ test.each([0, 1_000])(
   },
 );
 
+test("getEntries asks once also for what is being written, and nobody joins that", async () => {
+  const { below, storage, cache } = setUp();
+  await below.put("a", "old");
+  const letGo = below.hold("clear", "before effect");
+  const clear = storage.clear();
+  below.calls.length = 0;
+  expect((await storage.getEntries(["a", "b", "a"])).map((entry) => entry?.value)).toEqual(["old", undefined, "old"]);
+  const answer = below.hold("getEntries");
+  const early = storage.getEntries(["a", "b"]);
+  letGo();
+  await clear;
+  expect(await storage.get("a")).toBeUndefined(); // and not what the call above may find
+  answer();
+  await early;
+  expect(below.calls).toEqual(["getEntries", "getEntries", "getEntry"]);
+  expect(cache.stats().entries).toBe(0);
+});
+
 test("warm loads what is not there yet", async () => {
   const { below, storage, cache } = setUp();
   for (const key of ["a", "b", "c"]) await below.put(key, key);

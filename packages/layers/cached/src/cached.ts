@@ -39,6 +39,7 @@ import { BusLink } from "./bus-link.ts";
 import type { Target } from "./bus.ts";
 import { Changes } from "./changes.ts";
 import { makeEviction } from "./eviction/eviction.ts";
+import type { Load } from "./load.ts";
 import { Loads } from "./loads.ts";
 import { infoOf, MemoryLevel } from "./memory-level.ts";
 import type { CachedOptions, Settings } from "./options.ts";
@@ -127,9 +128,9 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   override async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
     if (this.#mustRefuse(options)) return await this.#refuse("getEntries", options);
     this.#bus?.join();
-    const missing = new Set(keys.filter((key) => !this.#hasFresh(key) && !this.#loads.has(key) && !this.#writes.isWriting(key)));
-    if (missing.size > 1) this.#loads.loadAll([...missing]);
-    const found = await Promise.all(keys.map((key) => this.#find(key, options)));
+    const missing = new Set(keys.filter((key) => !this.#hasFresh(key) && !this.#loads.has(key)));
+    const loads = missing.size > 1 ? this.#loads.loadAll([...missing]) : undefined;
+    const found = await Promise.all(keys.map((key) => this.#find(key, options, loads?.get(key))));
     return found.map((entry) => this.#memory.entryOf(entry));
   }
 
@@ -271,9 +272,10 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
     return slot !== undefined && this.#memory.isFresh(slot);
   }
 
-  #find(key: string, options: CallOptions | undefined): Promise<Entry<V> | undefined> {
+  /** @param begun the load of this key, where the caller has begun it */
+  #find(key: string, options: CallOptions | undefined, begun?: Load<V>): Promise<Entry<V> | undefined> {
     const slot = this.#slots.find(key);
-    if (slot === undefined || !this.#memory.isFresh(slot)) return this.#miss(slot, key, options);
+    if (slot === undefined || !this.#memory.isFresh(slot)) return this.#miss(slot, key, options, begun);
     this.#hits++;
     this.#slots.use(slot);
     return Promise.resolve(slot.entry);
@@ -285,7 +287,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   }
 
   /** What is old may be served while, or in case that, a new value cannot be had. Nothing is served that has expired. */
-  #miss(slot: Slot<V> | undefined, key: string, options: CallOptions | undefined): Promise<Entry<V> | undefined> {
+  #miss(slot: Slot<V> | undefined, key: string, options: CallOptions | undefined, begun?: Load<V>): Promise<Entry<V> | undefined> {
     this.#misses++;
     const old = slot?.entry;
     const { staleWhileRevalidate, staleIfError } = this.#settings;
@@ -297,7 +299,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
         return Promise.resolve(old);
       }
       if (age < staleIfError) {
-        return this.#load(key, options).catch((error: unknown) => {
+        return this.#load(key, options, begun).catch((error: unknown) => {
           const passing = StorageError.is(error) && error.retryable && options?.signal?.aborted !== true;
           if (!passing || this.#slots.find(key) !== slot || isExpired(old.expiresAt, this.clock)) throw error;
           this.#staleServed++;
@@ -305,11 +307,12 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
         });
       }
     }
-    return this.#load(key, options);
+    return this.#load(key, options, begun);
   }
 
-  #load(key: string, options: CallOptions | undefined): Promise<Entry<V> | undefined> {
+  #load(key: string, options: CallOptions | undefined, begun?: Load<V>): Promise<Entry<V> | undefined> {
     this.#bus?.join();
+    if (begun !== undefined) return this.#lifecycle.run("get", () => begun.wait(options?.signal));
     const answer = (): Promise<Entry<V> | undefined> => this.#loads.load(key).wait(options?.signal);
     if (!this.#loads.has(key)) return this.#lifecycle.run("get", answer);
     // What a load finds that began earlier may have expired before this call came.

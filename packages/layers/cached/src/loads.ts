@@ -48,22 +48,18 @@ export class Loads<V> {
     return load;
   }
 
-  /** One call below for many loads; it is ended when nobody waits for any of them. None of the keys is being written. */
-  loadAll(keys: readonly string[]): void {
+  /** One call below for many loads; it is ended when nobody waits for any of them. Nobody else joins that of a key that is being written. */
+  loadAll(keys: readonly string[]): ReadonlyMap<string, Load<V>> {
     const loads = keys.map((key) => this.#begin(key));
     const { store } = this.#options;
-    const epochs = keys.map((key) => this.#epochOf(key));
     const controller = new AbortController();
     let ended = 0;
     for (const load of loads) load.ended.addEventListener("abort", () => ++ended === loads.length && controller.abort(), { once: true });
-    const begun = loads.map((load, index): Begun<V> => ({ load, epoch: epochs[index] as number }));
-    if (store === undefined) return this.#askAll(begun, controller.signal);
-    void store.findAll(keys, controller.signal).then((all) => {
-      const missing = begun
-        .map((each, index): Begun<V> => ({ ...each, found: all[index] }))
-        .filter(({ load, epoch, found }) => found === undefined || !this.#takeFound(load, found, epoch));
-      if (missing.length > 0) this.#askAll(missing, controller.signal);
-    });
+    const { signal } = controller;
+    const begun = loads.map((load): Begun<V> => ({ load, epoch: this.#epochOf(load.key) }));
+    if (store === undefined) this.#askAll(begun, signal);
+    else void this.#findAll(store, begun, signal).then((missing) => missing.length > 0 && this.#askAll(missing, signal));
+    return new Map(loads.map((load) => [load.key, load]));
   }
 
   /** Nobody joins the load of this key any more, and what it finds is not kept. */
@@ -88,6 +84,16 @@ export class Loads<V> {
       (entry) => this.#succeed(load, entry, epoch, this.#options.clock.now(), found?.fill),
       (error: unknown) => this.#fail(load, error),
     );
+  }
+
+  /** Ends the loads of what the store has, and gives the others. It is not asked for what is being written. */
+  async #findAll(store: SecondLevel<V>, begun: readonly Begun<V>[], signal: AbortSignal): Promise<readonly Begun<V>[]> {
+    const settled = begun.map(({ load }) => load.key).filter((key) => !this.#options.writes.isWriting(key));
+    const all = await store.findAll(settled, signal);
+    const found = new Map(settled.map((key, index) => [key, all[index]]));
+    return begun
+      .map((each): Begun<V> => ({ ...each, found: found.get(each.load.key) }))
+      .filter((each) => each.found === undefined || !this.#takeFound(each.load, each.found, each.epoch));
   }
 
   #askAll(begun: readonly Begun<V>[], signal: AbortSignal): void {

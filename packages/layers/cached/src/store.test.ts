@@ -227,6 +227,20 @@ test("what is loaded while a write is under way is not put into the store", asyn
   expect(await store.get("key")).toBeUndefined();
 });
 
+test("getEntries asks the store for what is settled, and below once for all that is left", async () => {
+  const { clock, below, storage, log } = await filled();
+  await below.put("other", "being written");
+  const letGo = below.hold("put", "before effect");
+  const put = storage.put("other", "new");
+  await clock.advance(0);
+  expect(log.splice(0).at(-1)).toBe("below put");
+  expect((await storage.getEntries(["key", "other"])).map((entry) => entry?.value)).toEqual(["value", "being written"]);
+  expect(log).toEqual(["store getEntries", "below getEntries"]);
+  letGo();
+  await put;
+  expect((await storage.getEntries(["key", "other"])).map((entry) => entry?.value)).toEqual(["value", "new"]);
+});
+
 describe("a store that cannot forget", () => {
   test.each(["put", "delete", "batch", "clear", "write"])("refuses a %s before it is sent", async (operation) => {
     const clock = new VirtualClock();

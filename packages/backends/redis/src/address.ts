@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisClientType, RedisFunctions, RedisModules, RedisScripts, TypeMapping } from "@redis/client";
 import { createClient, RESP_TYPES } from "@redis/client";
 
@@ -72,17 +73,25 @@ export function makeClient(url: string, { username, password, connectTimeout = 5
 }
 
 /** Connects, or gives up in time and leaves nothing. */
-export async function connectClient(client: Client, connectTimeout: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("The connection took longer than connectTimeout.")), connectTimeout);
-  });
+export async function connectClient(client: { connect(): Promise<unknown>; destroy(): void }, connectTimeout: number): Promise<void> {
   try {
-    await Promise.race([client.connect(), late]);
+    await withinTime(client.connect(), connectTimeout);
   } catch (error) {
     client.destroy();
     throw error;
+  }
+}
+
+/** What a promise gives, or a rejection when that takes too long. */
+export async function withinTime<T>(promise: Promise<T>, limit: number): Promise<T> {
+  const stop = new AbortController();
+  const late = sleep(limit, undefined, { signal: stop.signal }).then(() => {
+    throw new Error("The server did not answer in time.");
+  });
+  late.catch(() => {});
+  try {
+    return await Promise.race([promise, late]);
   } finally {
-    clearTimeout(timer);
+    stop.abort();
   }
 }

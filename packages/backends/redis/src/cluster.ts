@@ -3,7 +3,7 @@ import { createCluster } from "@redis/client";
 import type { Clock } from "@stowage/core";
 import { Deadlines } from "@stowage/core";
 import type { RedisConnectionOptions } from "./address.ts";
-import { clientSettings, waitBefore } from "./address.ts";
+import { clientSettings, connectClient, waitBefore } from "./address.ts";
 import type { Argument, Connection, Reply, ScannedNode } from "./command.ts";
 import { Command, InFlight } from "./command.ts";
 import type { CallOf } from "./errors.ts";
@@ -29,9 +29,8 @@ export class Cluster implements Connection {
     client.on("error", () => {}); // without a listener, a lost connection would end the process
     client.on("node-ready", () => this.reconnects++);
     try {
-      await client.connect();
+      await connectClient(client, this.#options.connectTimeout ?? 5_000);
     } catch (error) {
-      client.destroy();
       throw translate(error, { operation: "open", writes: false });
     }
     this.reconnects = 0;

@@ -171,6 +171,24 @@ describe("a cluster of three", { timeout: 120_000, ...needsRedis() }, () => {
     await expect.poll(() => heard.map((messages) => messages[1])).toEqual(heard.map(() => ({ sender: "a", keys: ["b"] })));
   });
 
+  test("fails only the keys of a node that died, at once, and fails to open where no node answers", async () => {
+    const nobody = open({ cluster: ["redis://127.0.0.1:1", "redis://127.0.0.1:2"] });
+    await expect(nobody.get("key")).rejects.toMatchObject({ code: "unavailable", outcome: "none" });
+    const own = await redisCluster();
+    onTestFinished(() => own.stop());
+    const storage = open({ cluster: own.nodes.map(({ host, port }) => `redis://${host}:${port}`) });
+    const keys = Array.from({ length: 60 }, (_, index) => `key-${index}`);
+    await storage.batch(keys.map((key) => ({ type: "put", key, value: bytes(key) })));
+    await own.server.kill(`node-${own.nodes[0]!.port}`);
+    const look = async () => await Promise.allSettled(keys.map((key) => storage.get(key)));
+    await expect.poll(async () => (await look()).some(({ status }) => status === "rejected")).toBe(true);
+    const results = await look();
+    const failed = results.filter((result) => result.status === "rejected");
+    expect(failed.length).toBeLessThan(40);
+    for (const { reason } of failed) expect(reason).toMatchObject({ code: "unavailable" });
+    await expect(storage.list()).rejects.toMatchObject({ code: "unavailable" });
+  });
+
   if (isFull) {
     describeStorage("redisStorage({ cluster })", {
       create: (): CreatedStorage => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "@stowage/core";
 import { Deadlines } from "@stowage/core";
 import type { Client, RedisConnectionOptions, RedisSentinelOptions } from "./address.ts";
-import { connectClient, defaultUrl, makeClient, waitBefore } from "./address.ts";
+import { connectClient, defaultUrl, makeClient, waitBefore, withinTime } from "./address.ts";
 import type { Argument, Connection, Reply, ScannedNode } from "./command.ts";
 import { Command, InFlight } from "./command.ts";
 import type { CallOf } from "./errors.ts";
@@ -167,17 +167,4 @@ async function primaryOf(sentinel: RedisSentinelOptions, options: RedisConnectio
 async function checkPrimary(client: Client): Promise<void> {
   const role = (await client.sendCommand<Reply>(["ROLE"])) as readonly Buffer[];
   if (String(role[0]) !== "master") throw new Error("The server that the sentinel named is no primary.");
-}
-
-async function withinTime<T>(promise: Promise<T>, limit: number): Promise<T> {
-  const stop = new AbortController();
-  const late = sleep(limit, undefined, { signal: stop.signal }).then(() => {
-    throw new Error("The server did not answer in time.");
-  });
-  late.catch(() => {});
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    stop.abort();
-  }
 }

@@ -257,5 +257,8 @@ async function collected(source: ByteSource, { size, signal }: WriteOptions, sto
 
 function valueOf(record: Uint8Array, storage: string, key: string): Bytes {
   const start = valueStart(record, storage, key);
-  return new Uint8Array(record.buffer.slice(record.byteOffset + start, record.byteOffset + record.byteLength) as ArrayBuffer);
+  const size = record.byteLength - start;
+  const value = new Uint8Array(size);
+  value.set(new Uint8Array(record.buffer, record.byteOffset + start, size));
+  return value;
 }

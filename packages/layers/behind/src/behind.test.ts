@@ -282,6 +282,17 @@ test("a call below that never answers is told to end, and holds up its key alone
   await storage.close();
 });
 
+test("a large value that is overtaken while it goes below holds up nothing", async () => {
+  const { clock, below, storage, records } = setting({ window: 0 });
+  for (let round = 1; round <= 20; round++) {
+    await storage.write("key", new Blob([large(round)]));
+    await storage.put("key", bytes(String(round)));
+  }
+  await clock.advance(0);
+  expect([await text(below.get("key")), await records()]).toEqual(["20", []]);
+  await storage.close();
+});
+
 test("a process that lost its journal to another one stops, and says so", async () => {
   const { clock, below, storage, again } = setting();
   await storage.put("key", bytes("old"));

@@ -22,41 +22,30 @@ import type {
 } from "@stowage/core";
 import {
   cancelSource,
-  checkBatch,
-  checkBytes,
-  checkDeleteOptions,
   checkKey,
   checkListOptions,
-  checkPutOptions,
   checkReadOptions,
-  checkSource,
   clockOf,
-  concatBytes,
   copyBytes,
   ForwardingStorage,
-  isExpired,
   Lifecycle,
   otherVersion,
   partial,
-  preparedBatch,
-  readSource,
   refuseAbility,
   resolveRange,
   StorageError,
   streamOf,
-  withExpiry,
-  wrongSize,
 } from "@stowage/core";
-import { capabilitiesOf, checkStack, isPlainKey } from "./capabilities.ts";
+import { capabilitiesOf, checkStack } from "./capabilities.ts";
 import type { DeadLetter } from "./drain.ts";
+import { Intake } from "./intake.ts";
 import { orderedPage, unorderedPage } from "./listing.ts";
 import type { BehindOptions, Settings } from "./options.ts";
 import { settle } from "./options.ts";
-import type { Item } from "./queue.ts";
-import { keptSize, Queue } from "./queue.ts";
+import { Queue } from "./queue.ts";
 import type { BehindStats } from "./stats.ts";
 import { statsOf } from "./stats.ts";
-import type { Draft, Write } from "./write.ts";
+import type { Write } from "./write.ts";
 import { infoOf, isLiving, withoutEtag } from "./write.ts";
 
 /**
@@ -78,6 +67,7 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
   override readonly inner: readonly AnyStorage[];
   readonly #settings: Settings;
   readonly #queue: Queue;
+  readonly #intake: Intake;
   readonly #lifecycle: Lifecycle;
   #closing: Promise<void> | undefined;
 
@@ -88,6 +78,7 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
     this.inner = journal === undefined ? [below] : [below, journal];
     this.#settings = settings;
     this.#queue = new Queue(below, settings, this.clock);
+    this.#intake = new Intake(this, { below, queue: this.#queue, settings, clock: this.clock });
     this.#lifecycle = new Lifecycle({
       name: this.name,
       clock: settings.clock,
@@ -167,56 +158,22 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
   }
 
   override put(key: string, value: Uint8Array, options?: PutOptions): Promise<EntryInfo> {
-    return this.#run("put", options?.signal, async () => {
-      const item = await this.#prepare("put", key, value, options);
-      return await this.#put(item, options?.signal);
-    });
+    return this.#run("put", options?.signal, () => this.#intake.put(key, value, options));
   }
 
   override delete(key: string, options?: DeleteOptions): Promise<void> {
-    return this.#run("delete", options?.signal, async () => {
-      checkDeleteOptions(options, this);
-      await this.#queue.accept(await this.#prepareDelete("delete", key), options?.signal);
-    });
+    return this.#run("delete", options?.signal, () => this.#intake.delete(key, options));
   }
 
-  override write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
-    const written = this.#run("write", options.signal, async () => {
-      checkSource(source, this.name, key);
-      const draft = this.#draft("write", key, options);
-      if (this.capabilities.streams === "none") refuseAbility("write", this, "write");
-      await this.#checkBelow(key);
-      return await this.#write(draft, readSource(source, options.signal), options);
-    });
-    return written.catch((error: unknown) => {
+  override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
+    return this.#run("write", options?.signal, () => this.#intake.write(key, source, options)).catch((error: unknown) => {
       cancelSource(source, error);
       throw error;
     });
   }
 
   override batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
-    const signal = options?.signal;
-    return this.#run("batch", signal, () => {
-      checkBatch(operations, options, this);
-      const items = new Map<Operation<Bytes>, Item>();
-      const prepare = async (operation: Operation<Bytes>): Promise<Operation<Bytes>> => {
-        const { key } = operation;
-        const item =
-          operation.type === "put"
-            ? await this.#prepare("batch", key, operation.value, operation.options)
-            : await this.#prepareDelete("batch", key);
-        items.set(operation, item);
-        return operation;
-      };
-      return preparedBatch(this.name, operations, options, prepare, async (prepared) => {
-        const failures = await this.#batch(
-          prepared.map((operation) => items.get(operation)!),
-          signal,
-        );
-        const told = Array.from(failures, ([index, error]) => ({ index, key: prepared[index]!.key, error }));
-        if (told.length > 0) throw partial("batch", this.name, told, prepared.length);
-      });
-    });
+    return this.#run("batch", options?.signal, () => this.#intake.batch(operations, options));
   }
 
   /** Empties the storage below at once, and drops what is pending then. */
@@ -321,92 +278,6 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
     return stream && { ...infoOf(write), value: stream };
   }
 
-  #draft(operation: "put" | "write" | "batch", key: string, options: Omit<WriteOptions, "signal"> | undefined): Draft {
-    checkKey(key, operation, this.name);
-    checkPutOptions(options, this, operation);
-    const { metadata, expiresAt } = withExpiry(options, this.clock, this) ?? {};
-    return { type: "put", key, modifiedAt: this.clock.now(), expiresAt, metadata: metadata && { ...metadata } };
-  }
-
-  async #prepare(operation: "put" | "batch", key: string, value: Uint8Array, options: PutOptions | undefined): Promise<Item> {
-    const draft = this.#draft(operation, key, options);
-    checkBytes(value, operation, this.name, key);
-    await this.#checkBelow(key);
-    return { draft, value };
-  }
-
-  async #prepareDelete(operation: "delete" | "batch", key: string): Promise<Item> {
-    checkKey(key, operation, this.name);
-    await this.#checkBelow(key);
-    const draft = { type: "delete", key, modifiedAt: this.clock.now(), expiresAt: undefined, metadata: undefined } as const;
-    return { draft, value: nothing };
-  }
-
-  /** Refuses a key that the storage below cannot hold before its write is acknowledged. */
-  async #checkBelow(key: string): Promise<void> {
-    if (this.below.capabilities.anyKey || isPlainKey(key)) return;
-    await this.below.has(key).catch((error: unknown) => {
-      if (StorageError.is(error, "invalid-key")) throw error;
-    });
-  }
-
-  async #put({ draft, value }: Item, signal: AbortSignal | undefined): Promise<EntryInfo> {
-    const { key, expiresAt, metadata } = draft;
-    if (value.byteLength > this.#settings.maxPendingSize) {
-      return await this.#past(key, signal, () => this.below.put(key, value as Bytes, { expiresAt, metadata, signal }));
-    }
-    await this.#queue.accept({ draft, value: isExpired(expiresAt, this.clock) ? nothing : value }, signal);
-    return infoOf({ ...draft, size: value.byteLength });
-  }
-
-  /** What is too large to be pending goes below at once, in the place of what is pending. */
-  #past(key: string, signal: AbortSignal | undefined, write: () => Promise<EntryInfo>): Promise<EntryInfo> {
-    return this.#queue.exclusively({ prefix: key, exact: true }, signal, write);
-  }
-
-  async #batch(items: readonly Item[], signal: AbortSignal | undefined): Promise<ReadonlyMap<number, unknown>> {
-    if (items.every(({ value }) => value.byteLength <= this.#settings.maxPendingSize)) return await this.#queue.acceptAll(items, signal);
-    const failures = new Map<number, unknown>();
-    for (const [index, item] of items.entries()) {
-      await this.#put(item, signal).catch((error: unknown) => {
-        signal?.throwIfAborted();
-        failures.set(index, error);
-      });
-    }
-    return failures;
-  }
-
-  /** A small value is put. A larger one streams into the journal, or past it. */
-  async #write(draft: Draft, chunks: AsyncGenerator<Uint8Array, void, void>, options: WriteOptions): Promise<EntryInfo> {
-    const { size, signal } = options;
-    const { journal, maxPendingSize } = this.#settings;
-    const { key, expiresAt, metadata } = draft;
-    const most = journal === undefined ? maxPendingSize : Math.min(keptSize, maxPendingSize);
-    const first: Uint8Array[] = [];
-    let received = 0;
-    try {
-      for (;;) {
-        const step = await chunks.next();
-        if (step.done === true) break;
-        received += step.value.byteLength;
-        first.push(step.value);
-        if (size !== undefined && received > size) throw wrongSize(size, "more", this.name, key);
-        if (received <= most) continue;
-        const rest = chained(first, chunks);
-        if (journal === undefined || (size ?? 0) > maxPendingSize) {
-          const written = await this.#past(key, signal, () => this.belowBytes.write(key, rest, { size, expiresAt, metadata, signal }));
-          return written;
-        }
-        const whole = await this.#queue.acceptStream(draft, rest, { size, signal });
-        return infoOf({ ...draft, size: whole });
-      }
-    } finally {
-      await chunks.return();
-    }
-    if (size !== undefined && received < size) throw wrongSize(size, String(received), this.name, key);
-    return await this.#put({ draft, value: concatBytes(first) }, signal);
-  }
-
   async #closeQueue(): Promise<void> {
     const left = await this.#queue.close();
     if (left === 0) return;
@@ -420,12 +291,4 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
     for (const step of [this.#lifecycle, ...this.inner]) await step.close().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
   }
-}
-
-const nothing: Uint8Array = new Uint8Array(0);
-
-/** Chunks that were looked at already, and the rest. */
-async function* chained(first: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Bytes, void, void> {
-  yield* first as readonly Bytes[];
-  yield* rest as AsyncIterable<Bytes>;
 }

@@ -139,8 +139,8 @@ export class Drain {
   }
 
   #failed(slot: Slot, write: Write, error: unknown): void {
+    if (slot.newest !== write && (write.isLeaving === true || !mayPass(error))) return; // a newer one goes at once
     if (!mayPass(error)) {
-      if (slot.newest !== write) return;
       slot.dead = { error };
       this.#options.onDead(slot, write);
       return;
@@ -210,4 +210,9 @@ export class Drain {
 /** Whether a later attempt may succeed. A store that is full may have room then. */
 function mayPass(error: unknown): boolean {
   return StorageError.is(error) && (error.retryable || error.code === "closed" || error.code === "full");
+}
+
+export function letterOf({ key, newest, dead }: Slot): DeadLetter | undefined {
+  if (newest === undefined || dead === undefined) return undefined;
+  return { type: newest.type, key, acceptedAt: newest.modifiedAt, error: dead.error };
 }

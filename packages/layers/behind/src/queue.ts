@@ -1,7 +1,7 @@
 import type { ByteStorage, Clock } from "@stowage/core";
 import { copyBytes, StorageError, untilAborted } from "@stowage/core";
 import type { DeadLetter } from "./drain.ts";
-import { Drain } from "./drain.ts";
+import { Drain, letterOf } from "./drain.ts";
 import type { Held } from "./holds.ts";
 import { Holds } from "./holds.ts";
 import { Journal } from "./journal.ts";
@@ -18,9 +18,6 @@ export const keptSize: number = 64 * 1024;
 
 /** Writes of a batch that go into the journal in one call at the most. */
 const groupSize = 1_000;
-
-/** Milliseconds that a look at the owner of the journal is good for. */
-const ownedFor = 100;
 
 /** A write with its value. */
 export interface Item {
@@ -41,7 +38,6 @@ export class Queue {
   readonly #removal: Removal | undefined;
   #last = 0;
   #lost: unknown;
-  #owned: { readonly at: number; readonly check: Promise<void> } | undefined;
 
   constructor(below: ByteStorage, settings: Settings, clock: Clock) {
     this.#settings = settings;
@@ -235,18 +231,12 @@ export class Queue {
     this.#stop.signal.throwIfAborted();
   }
 
-  /** Not asked for each of many writes, but before the first after a while. */
-  #checkOwner(): Promise<void> {
-    const now = this.#settings.clock.now();
-    if (this.journal === undefined) return Promise.resolve();
-    if (this.#owned !== undefined && Math.abs(now - this.#owned.at) < ownedFor) return this.#owned.check;
-    const check = this.journal.checkOwner();
-    this.#owned = { at: now, check };
-    check.catch((error: unknown) => {
-      this.#owned = undefined;
+  /** Rejects, and ends all, where another process has taken the journal over. */
+  async #checkOwner(): Promise<void> {
+    await this.journal?.checkOwner(this.#settings.clock.now()).catch((error: unknown) => {
       if (StorageError.is(error, "conflict")) this.#lose(error);
+      throw error;
     });
-    return check;
   }
 
   /** Ends all that runs and waits. */
@@ -318,6 +308,7 @@ export class Queue {
   #arrived(slot: Slot, write: Write): void {
     slot.arriving.delete(write.sequence);
     this.#accept(slot, write);
+    if (slot.newest !== write) this.#removal?.start(); // nothing else would: a newer one may be below already
     slot.changed();
     if (this.room.isHalfFull) this.#makeRoom();
   }
@@ -398,11 +389,6 @@ export class Queue {
     this.#lost = error;
     this.#end(error);
   }
-}
-
-function letterOf({ key, newest, dead }: Slot): DeadLetter | undefined {
-  if (newest === undefined || dead === undefined) return undefined;
-  return { type: newest.type, key, acceptedAt: newest.modifiedAt, error: dead.error };
 }
 
 /** What is below was changed, and the journal holds older writes still. */

@@ -1,5 +1,5 @@
-import type { Capabilities } from "@stowage/core";
-import { explain, json, readOnly, stack } from "@stowage/core";
+import type { Bytes, ByteStorage, Capabilities } from "@stowage/core";
+import { explain, ForwardingStorage, json, readOnly, stack } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { describe, expect, test } from "vitest";
 import type { CompositeOptions, CompositeStorage } from "./index.ts";
@@ -44,6 +44,15 @@ test.each<[object, string]>([
 ])("options that make no sense are refused in words: %#", (options, message) => {
   expect(() => composite(options as CompositeOptions)).toThrow(expect.objectContaining({ code: "invalid-option" }) as Error);
   expect(() => composite(options as CompositeOptions)).toThrow(message);
+});
+
+test("a composite below a layer that stands on two storages is no replica either", () => {
+  class Twofold extends ForwardingStorage<Bytes> {
+    readonly name = "twofold";
+    override readonly inner = [this.below, memoryStorage()];
+  }
+  const nested = new Twofold(composite({ replicas: { one } })) as unknown as ByteStorage;
+  expect(() => composite({ replicas: { two, nested } })).toThrow("is a composite itself");
 });
 
 test("replicas that never get a copy need no condition", () => {

@@ -293,6 +293,24 @@ test("a large value that is overtaken while it goes below holds up nothing", asy
   await storage.close();
 });
 
+test("a write that comes into the journal after a later one of its key is below is removed, and does not go below", async () => {
+  const { clock, below, journal, storage, records } = setting({ window: 0 });
+  journal.on("put", nameOf(1)).delays(500);
+  await storage.has("key"); // opens the journal, so that the first put is the first record
+  const control = new AbortController();
+  const late = storage.put("key", bytes("late"), { signal: control.signal });
+  const second = storage.put("key", bytes("new"));
+  await clock.advance(0);
+  await second;
+  await clock.advance(100);
+  control.abort(new Error("enough"));
+  await expect(late).rejects.toThrow("enough");
+  expect([await text(below.get("key")), await records()]).toEqual(["new", [nameOf(2)]]);
+  await clock.advance(400);
+  expect([await text(below.get("key")), await text(storage.get("key")), await records()]).toEqual(["new", "new", []]);
+  await storage.close();
+});
+
 test("a process that lost its journal to another one stops, and says so", async () => {
   const { clock, below, storage, again } = setting();
   await storage.put("key", bytes("old"));

@@ -28,7 +28,7 @@ export class Bodies {
     return { name, size: value.byteLength, chunkSize };
   }
 
-  /** Writes the chunks of a source, whose first ones are `begun`. */
+  /** Writes chunks as they come, each but the last of `chunkSize`, under a name that nobody knows yet. */
   async addAll(name: string, chunks: AsyncIterable<Uint8Array>, call: CallOf): Promise<Body> {
     let size = 0;
     const measured = async function* (): AsyncGenerator<Uint8Array, void, void> {

@@ -32,7 +32,7 @@ export class Signer {
   readonly #service: string;
   #secret = "";
   #day = "";
-  #key: Uint8Array = new Uint8Array();
+  #hmac: DailyHmac | undefined;
 
   constructor(region: string, service = "s3") {
     this.#region = region;
@@ -51,9 +51,7 @@ export class Signer {
     for (const [name, value] of headers) lines += `${name}:${value}\n`;
     const canonical = `${method}\n${path}\n${query}\n${lines}\n${names}\n${payload}`;
     const text = `AWS4-HMAC-SHA256\n${time}\n${this.scope(time)}\n${sha256(canonical)}`;
-    return createHmac("sha256", this.#keyOf(credentials.secretAccessKey, time.slice(0, 8)))
-      .update(text)
-      .digest("hex");
+    return this.#hmacOf(credentials.secretAccessKey, time.slice(0, 8)).of(text);
   }
 
   /** What a signature is valid for. */
@@ -61,16 +59,39 @@ export class Signer {
     return `${time.slice(0, 8)}/${this.#region}/${this.#service}/aws4_request`;
   }
 
-  #keyOf(secret: string, day: string): Uint8Array {
-    if (secret === this.#secret && day === this.#day) return this.#key;
+  #hmacOf(secret: string, day: string): DailyHmac {
+    if (this.#hmac !== undefined && secret === this.#secret && day === this.#day) return this.#hmac;
     let key: Uint8Array = hmac(`AWS4${secret}`, day);
     for (const part of [this.#region, this.#service, "aws4_request"]) key = hmac(key, part);
     this.#secret = secret;
     this.#day = day;
-    this.#key = key;
-    return key;
+    return (this.#hmac = new DailyHmac(key));
   }
 }
+
+/** HMAC-SHA-256 with one key, of ASCII text, in two hashes at once: a `Hmac` takes several times as long to make as to use. */
+class DailyHmac {
+  readonly #inner: Buffer = Buffer.alloc(blockSize + 1024, 0x36);
+  readonly #outer: Buffer = Buffer.alloc(blockSize + 32, 0x5c);
+
+  /** @param key at most 64 bytes */
+  constructor(key: Uint8Array) {
+    for (const [index, byte] of key.entries()) {
+      this.#inner[index]! ^= byte;
+      this.#outer[index]! ^= byte;
+    }
+  }
+
+  /** @param text at most 1,024 characters */
+  of(text: string): string {
+    const length = this.#inner.write(text, blockSize, "latin1");
+    this.#outer.set(hash("sha256", this.#inner.subarray(0, blockSize + length), "buffer"), blockSize);
+    return hash("sha256", this.#outer, "hex");
+  }
+}
+
+/** Bytes of a block of SHA-256. */
+const blockSize = 64;
 
 /** A time as signatures have it: `20261121T054608Z`. */
 export function signingTime(now: number): string {

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Cell, EvictionName } from "./eviction.ts";
 import { makeEviction } from "./eviction.ts";
 import { Ghosts } from "./ghosts.ts";
@@ -136,4 +136,18 @@ test("ghosts remember the last keys, up to the limit, and each is taken once", (
   for (let index = 0; index < 1_000; index++) ghosts.add(`key${index}`, 500);
   expect(ghosts.take("key999")).toBe(true);
   expect(ghosts.take("key600")).toBe(true);
+});
+
+test("ghosts are copied seldom while a cache fills up whose entries are written, so that no put looks at all of them", () => {
+  const copies = vi.spyOn(Array, "from");
+  try {
+    const ghosts = new Ghosts();
+    for (let count = 1; count <= 4_096; count++) {
+      ghosts.add(`key${count}`, count);
+      ghosts.take(`key${count}`);
+    }
+    expect(copies.mock.calls.length).toBeLessThanOrEqual(12);
+  } finally {
+    copies.mockRestore();
+  }
 });

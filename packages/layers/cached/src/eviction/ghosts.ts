@@ -36,7 +36,7 @@ export class Ghosts {
   /** Doubles, so that growing costs nothing per key. What is there keeps its order. */
   #grow(limit: number): void {
     const ordered = [...this.#ring.slice(this.#next), ...this.#ring.slice(0, this.#next)].filter((key) => key !== undefined);
-    this.#ring = Array.from({ length: Math.max(16, Math.min(limit * 2, ordered.length * 2 + limit)) }, (_, index) => ordered[index]);
+    this.#ring = Array.from({ length: Math.max(16, limit, 2 * this.#ring.length) }, (_, index) => ordered[index]);
     this.#positions.clear();
     for (let index = 0; index < ordered.length; index++) this.#positions.set(ordered[index] as string, index);
     this.#next = ordered.length % this.#ring.length;

@@ -33,6 +33,7 @@ describe("the double", () => {
     },
   });
 
+  // The port below the two is the same, so this one runs only with STOWAGE_EFFORT=full.
   if (isFull) {
     describeStorage("s3Storage with the client of the SDK, with every condition", {
       create() {

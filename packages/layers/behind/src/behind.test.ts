@@ -53,7 +53,7 @@ test("writes of one key within the window reach the storage below as one, and le
   const { clock, below, storage, layer, records } = setting();
   for (const value of ["a", "b", "c"]) await storage.put("key", bytes(value));
   expect([await text(below.get("key")), await text(storage.get("key"))]).toEqual([undefined, "c"]);
-  expect(layer.stats()).toMatchObject({ pending: 3, pendingSize: 3, coalesced: 2 });
+  expect(layer.stats()).toMatchObject({ pending: 1, pendingSize: 1, coalesced: 2 });
   await clock.advance(100);
   expect(await text(below.get("key"))).toBe("c");
   expect(below.calls.filter(({ operation }) => operation === "put")).toHaveLength(1);
@@ -446,4 +446,17 @@ test("options that make no sense are refused when the layer is made", () => {
   const storage = memoryStorage();
   expect(() => behind({ journal: storage })(storage)).toThrow(/another storage/);
   expect(() => stack(memoryStorage<string>({ values: "any" }) as unknown as ByteStorage, behind())).toThrow(/below the codec/);
+});
+
+test("nothing is pending once flush has resolved, in memory and with a journal", async () => {
+  for (const journal of [undefined, memoryStorage()]) {
+    const storage = behind({ journal })(memoryStorage());
+    await storage.put("a", new Uint8Array(10));
+    await storage.put("b", new Uint8Array(20));
+    const layer = findLayer(storage, BehindStorage)!;
+    expect(layer.stats()).toMatchObject({ pending: 2, pendingSize: 30 });
+    await storage.flush();
+    expect(layer.stats()).toMatchObject({ pending: 0, pendingSize: 0, written: 2 });
+    await storage.close();
+  }
 });

@@ -3,7 +3,7 @@ import type { Queue } from "./queue.ts";
 
 /** What a write-behind layer has done since it was made, and what is pending. */
 export interface BehindStats {
-  /** Writes that were acknowledged and of which something is left: they are not below, or still in the journal. Dead letters included. */
+  /** Writes that were acknowledged and are not below; of one key the newest. Dead letters included. */
   readonly pending: number;
   /** Bytes of their values. */
   readonly pendingSize: number;
@@ -24,11 +24,14 @@ export interface BehindStats {
 
 export function statsOf({ room, slots, drained, stats }: Queue, clock: Clock): BehindStats {
   const now = clock.now();
-  let [oldest, deadLetters] = [now, 0];
+  let [pending, pendingSize, oldest, deadLetters] = [0, 0, now, 0];
   for (const slot of slots.all()) {
     if (slot.dead !== undefined) deadLetters++;
-    if (!slot.isBelow) oldest = Math.min(oldest, slot.newest!.modifiedAt);
+    if (slot.isBelow) continue;
+    pending++;
+    pendingSize += slot.newest!.size;
+    oldest = Math.min(oldest, slot.newest!.modifiedAt);
   }
-  const { count: pending, size: pendingSize, waiting } = room;
+  const { waiting } = room;
   return { pending, pendingSize, oldestAge: now - oldest, waiting, ...drained, ...stats, deadLetters };
 }

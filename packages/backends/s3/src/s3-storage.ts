@@ -45,7 +45,7 @@ import type { CredentialsSource } from "./lean/credentials.ts";
 import type { HonouredConditions } from "./probe.ts";
 import { probe } from "./probe.ts";
 import { Reader } from "./reader.ts";
-import type { SdkClient } from "./sdk/sdk-client.ts";
+import type { SdkClient } from "./sdk/handed-in.ts";
 import type { S3Service } from "./service.ts";
 import { serviceOf } from "./service.ts";
 import { Writer } from "./writer.ts";

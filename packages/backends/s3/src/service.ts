@@ -6,7 +6,7 @@ import { Credentials } from "./lean/credentials.ts";
 import { LeanTransport } from "./lean/lean-transport.ts";
 import { definitions } from "./options.ts";
 import type { S3Options } from "./s3-storage.ts";
-import type { SdkClient } from "./sdk/sdk-client.ts";
+import type { SdkClient } from "./sdk/handed-in.ts";
 import { endpointOf } from "./sdk/sdk-client.ts";
 import { SdkTransport } from "./sdk/sdk-transport.ts";
 import type { Settings } from "./settings.ts";

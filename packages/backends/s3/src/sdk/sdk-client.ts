@@ -1,12 +1,6 @@
 import { StorageError } from "@stowage/core";
 import type { S3Client } from "@aws-sdk/client-s3";
-
-/** An `S3Client` of `@aws-sdk/client-s3`. Its type is not that one, so that who does not use the SDK need not have it. */
-export interface SdkClient {
-  readonly config: object;
-  readonly middlewareStack: object;
-  destroy(): void;
-}
+import type { SdkClient } from "./handed-in.ts";
 
 /** The parts of the SDK's configuration that it keeps to itself. */
 interface SdkConfig {

@@ -21,7 +21,7 @@ import type {
   UploadPage,
 } from "../transport.ts";
 import { badAnswer, bareEtag, parseContentRange, S3Failure } from "../transport.ts";
-import type { SdkClient } from "./sdk-client.ts";
+import type { SdkClient } from "./handed-in.ts";
 import { addressOptionsOf, asS3Client, endpointOf } from "./sdk-client.ts";
 import { failureOfSdk } from "./sdk-failures.ts";
 import type { SdkHeaders } from "./sdk-headers.ts";

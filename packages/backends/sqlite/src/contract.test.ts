@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeStorage } from "@stowage/testing/contract";
-import type { SqliteOptions } from "./sqlite-storage.ts";
+import type { SqliteOptions } from "./options.ts";
 import { sqliteStorage } from "./sqlite-storage.ts";
 
 // Each storage with a thread starts one, which takes its time: those run with the long forms.

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ModelSubject } from "@stowage/testing/contract";
 import { describeLinearizable, describeModel } from "@stowage/testing/contract";
-import type { SqliteOptions } from "./sqlite-storage.ts";
+import type { SqliteOptions } from "./options.ts";
 import { sqliteStorage } from "./sqlite-storage.ts";
 
 const inFile =

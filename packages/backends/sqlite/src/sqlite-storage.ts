@@ -52,28 +52,12 @@ import { storageName, translate } from "./errors.ts";
 import { isBusy } from "./faults.ts";
 import { checkHead } from "./head.ts";
 import { listPage } from "./listing.ts";
-import { definitions } from "./options.ts";
+import type { Settings, SqliteOptions } from "./options.ts";
+import { definitions, settle } from "./options.ts";
 import { Reader } from "./reader.ts";
 import type { RunGroup } from "./thread.ts";
 import { Thread } from "./thread.ts";
 import { Writer } from "./writer.ts";
-
-export interface SqliteOptions {
-  /** The database file. It is made if it is missing, and so is its folder. */
-  readonly path: string | URL;
-  /** Which of several storages in one file this is: letters, digits, - and _. @default "entries" */
-  readonly table?: string | undefined;
-  /** What an acknowledged write survives: loss of power, or only the end of the process, which is faster. @default "power" */
-  readonly durability?: "power" | "process" | undefined;
-  /** Bytes of pages that are kept in memory. @default 64 MiB */
-  readonly cacheSize?: number | undefined;
-  /** Milliseconds that a write waits for the lock of another connection, before it is `unavailable`. @default 10_000 */
-  readonly busyTimeout?: number | undefined;
-  /** Commits on a thread of its own, so that no sync of the disk holds up the event loop. @default false */
-  readonly thread?: boolean | undefined;
-  /** @default the clock of the machine */
-  readonly clock?: Clock | undefined;
-}
 
 /** What a database takes. */
 export interface SqliteSize {
@@ -387,21 +371,3 @@ export class SqliteStorage extends BaseByteStorage {
 
 /** Milliseconds between two tries to read what another connection has locked. */
 const lockInterval = 5;
-
-interface Settings {
-  readonly table: string;
-  readonly durability: "power" | "process";
-  readonly cacheSize: number;
-  readonly busyTimeout: number;
-  readonly thread: boolean;
-}
-
-function settle({ table, durability, cacheSize, busyTimeout, thread }: SqliteOptions): Settings {
-  return {
-    table: table ?? "entries",
-    durability: durability ?? "power",
-    cacheSize: cacheSize ?? 64 * 1024 * 1024,
-    busyTimeout: busyTimeout ?? 10_000,
-    thread: thread ?? false,
-  };
-}

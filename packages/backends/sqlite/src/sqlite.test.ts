@@ -8,7 +8,7 @@ import type { ByteStorage } from "@stowage/core";
 import { findLayer, json, stack } from "@stowage/core";
 import { VirtualClock } from "@stowage/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { SqliteOptions } from "./sqlite-storage.ts";
+import type { SqliteOptions } from "./options.ts";
 import { SqliteStorage, sqliteStorage } from "./sqlite-storage.ts";
 
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);

@@ -15,7 +15,7 @@ export interface CephOptions extends ServerOptions {
 export interface CephServer extends S3Address {
   readonly server: RunningServer;
   /** Holds the disk still: requests hang until it goes on. */
-  pause(): void;
+  pause(): Promise<void>;
   resume(): void;
   /** Ends the gateway at once, with all requests that are under way. */
   killGateway(): Promise<void>;
@@ -57,7 +57,16 @@ export async function cephServer({ durable = false, ...options }: CephOptions = 
     server.run("ceph-osd", ["-i", "0", "--mkfs", "--osd-uuid", disk], { env });
     server.spawn("disk", "ceph-osd", ["-i", "0", "-f"], env);
     await startGateway();
-    const user = ["user", "create", "--uid=test", "--display-name=test", `--access-key=${accessKeyId}`, `--secret=${secretAccessKey}`];
+    // Each test has a bucket of its own, and there are more of them than the thousand that a user may have.
+    const user = [
+      "user",
+      "create",
+      "--uid=test",
+      "--display-name=test",
+      "--max-buckets=100000",
+      `--access-key=${accessKeyId}`,
+      `--secret=${secretAccessKey}`,
+    ];
     server.run("radosgw-admin", ["-n", "client.rgw", ...user], { env });
   } catch (error) {
     await server.stop();
@@ -69,8 +78,8 @@ export async function cephServer({ durable = false, ...options }: CephOptions = 
     region: "us-east-1",
     accessKeyId,
     secretAccessKey,
-    pause: () => server.signal("disk", "SIGSTOP"),
-    resume: () => server.signal("disk", "SIGCONT"),
+    pause: () => server.pause("disk"),
+    resume: () => server.resume("disk"),
     killGateway: () => server.kill("gateway"),
     startGateway,
     stop: () => server.stop(),

@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, openSync, readFileSync } from "node:fs";
+import { mkdirSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -92,8 +92,16 @@ export class RunningServer {
     }
   }
 
-  signal(name: string, signal: NodeJS.Signals): void {
-    this.#processes.get(name)?.kill(signal);
+  /** Holds a process still, and waits until all its threads stand. */
+  async pause(name: string): Promise<void> {
+    const child = this.#processes.get(name)!;
+    const threads = `/proc/${child.pid}/task`;
+    child.kill("SIGSTOP");
+    await this.until(`${name} stands still`, () => readdirSync(threads).every((thread) => stateOf(`${threads}/${thread}`) === "T"));
+  }
+
+  resume(name: string): void {
+    this.#processes.get(name)?.kill("SIGCONT");
   }
 
   /** Ends one process at once, as a crash would. */
@@ -127,6 +135,12 @@ export class RunningServer {
   #log(name: string): string {
     return readFileSync(join(this.folder, "log", `${name}.out`), "utf8").slice(-2_000);
   }
+}
+
+/** The letter that Linux has for what a thread is doing; proc_pid_stat(5). It comes after the name, which may hold anything. */
+function stateOf(thread: string): string | undefined {
+  const text = readFileSync(`${thread}/stat`, "latin1");
+  return text[text.lastIndexOf(")") + 2];
 }
 
 /** Whether something answers HTTP requests at this address, with whatever status. */

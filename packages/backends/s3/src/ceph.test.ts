@@ -36,13 +36,14 @@ describe(`Ceph${reason === undefined ? "" : `, which is missing: ${reason}`}`, {
     ...(isFull ? [["s3Storage with the client of the SDK", withSdk] satisfies [string, unknown]] : []),
   ];
   for (const [name, optionsOf] of kinds) {
-    const create = async () => {
+    const creating = (more: Partial<S3Options>) => async () => {
       const options = await optionsOf();
-      const open = () => s3Storage({ ...options, conditions });
+      const open = () => s3Storage({ ...options, ...more });
       return { storage: open(), reopen: open };
     };
-    describeStorage(`${name} on Ceph`, { create });
-    if (isFull) describeLinearizable(`${name} on Ceph, by two clients`, { create, runs: 5 });
+    describeStorage(`${name} on Ceph`, { create: creating({ conditions }) });
+    // Without conditions: of a replace and a delete that race, Ceph 16 may let the replace bring back what is deleted.
+    if (isFull) describeLinearizable(`${name} on Ceph, by two clients`, { create: creating({}), runs: 5 });
   }
 
   test("probe finds that puts are conditional, and nothing else", async () => {
@@ -98,7 +99,7 @@ describe(`Ceph${reason === undefined ? "" : `, which is missing: ${reason}`}`, {
   test("calls end by their signal while the disk stands still, and go on when it does", async () => {
     const storage = await opened();
     await storage.put("key", Uint8Array.of(1));
-    ceph.pause();
+    await ceph.pause();
     try {
       const signal = AbortSignal.timeout(200);
       const calls = [

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { machine, Report } from "./harness/report.ts";
 import type { Workload } from "./harness/workload.ts";
 import { Bench } from "./harness/workload.ts";
+import { writingBehind } from "./workloads/behind.ts";
 import { caching } from "./workloads/caching.ts";
 import { compositing } from "./workloads/composite.ts";
 import { compression } from "./workloads/compression.ts";
@@ -31,6 +32,7 @@ const workloads: readonly Workload[] = [
   caching,
   envelope,
   retrying,
+  writingBehind,
   compositing,
   measuring,
   sqlite,

@@ -3,7 +3,8 @@ import type { Capabilities } from "../contract/contract.ts";
 import { bytesOf, HandClock, MapByteStorage, MapStorage, settled, textOf } from "../../test/map-storage.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import type { CopyProgress } from "./copy.ts";
-import { copy } from "./copy.ts";
+import { copy, lossesOf } from "./copy.ts";
+import { scan } from "./scan.ts";
 
 async function filled(keys: readonly string[], capabilities?: Partial<Capabilities>): Promise<MapByteStorage> {
   const storage = new MapByteStorage({ capabilities });
@@ -31,6 +32,29 @@ test("only keys below the prefix are copied", async () => {
   const to = new MapByteStorage();
   await copy(await filled(["a/1", "b/1"]), to, { prefix: "a/" });
   expect(await contentOf(to)).toEqual({ "a/1": "value of a/1" });
+});
+
+test("only the entries that were chosen are copied, also where the source has no list", async () => {
+  const from = await filled(["a", "b", "c"], { list: "none" });
+  const to = new MapByteStorage();
+  expect(await copy(from, to, { entries: [{ key: "c" }, { key: "gone" }, { key: "a", size: 10 }] })).toMatchObject({ entries: 2 });
+  expect(await contentOf(to)).toEqual({ a: "value of a", c: "value of c" });
+  expect(from.calls).not.toContain("list");
+  await expect(copy(from, to, { entries: [], prefix: "a" })).rejects.toMatchObject({ code: "invalid-option" });
+});
+
+test("a copy goes on behind a key by what a scan gives from there", async () => {
+  const from = await filled(["a", "b", "c"]);
+  const to = new MapByteStorage();
+  await copy(from, to, { entries: scan(from, { startAfter: "a" }) });
+  expect(await contentOf(to)).toEqual({ b: "value of b", c: "value of c" });
+});
+
+test("what a target cannot keep can be asked before", () => {
+  const whole = new MapByteStorage();
+  expect(lossesOf(whole, whole)).toEqual([]);
+  expect(lossesOf(whole, new MapByteStorage({ capabilities: { metadata: false, ttl: false } }))).toEqual(["metadata", "expiry"]);
+  expect(lossesOf(new MapByteStorage({ capabilities: { metadata: false, ttl: false } }), whole)).toEqual([]);
 });
 
 test("metadata and expiry go along", async () => {

@@ -12,6 +12,13 @@ export type Droppable = "metadata" | "expiry";
 export interface CopyOptions {
   /** Only keys that begin so. @default every key */
   readonly prefix?: string | undefined;
+  /**
+   * Only these, in place of a list of `from`, and not together with `prefix`: what `scan` gives from some key on, or what a
+   * caller has chosen. Values whose `size` is left out stream where both sides can.
+   *
+   * @default all that `from` lists
+   */
+  readonly entries?: Iterable<EntryInfo> | AsyncIterable<EntryInfo> | undefined;
   /** What happens to entries that are already there; `never` needs the condition "create". @default "always" */
   readonly overwrite?: "always" | "never" | undefined;
   /** What may be lost where the target cannot keep it. @default nothing: the copy is refused */
@@ -45,14 +52,15 @@ const streamFrom = 256 * 1024;
  * source may have, unless `drop` names them.
  */
 export async function copy<V>(from: Storage<V>, to: Storage<V>, options: CopyOptions = {}): Promise<CopyProgress> {
-  const { prefix, concurrency = 8, signal } = options;
+  const { prefix, entries, concurrency = 8, signal } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new StorageError("invalid-option", "concurrency must be a whole number of at least 1.");
   }
   const plan = planOf(from, to, options);
   const counts: Counts = { entries: 0, bytes: 0, skipped: 0, dropped: { metadata: 0, expiry: 0 } };
   const progress = (): void => options.onProgress?.({ ...counts, dropped: { ...counts.dropped } });
-  await forEachConcurrently(scan(from, { prefix, signal, info: plan.streams }), concurrency, async (info) => {
+  const chosen = entries ?? scan(from, { prefix, signal, info: plan.streams });
+  await forEachConcurrently(chosen, concurrency, async (info) => {
     signal?.throwIfAborted();
     await copyEntry(from, to, info, plan, counts, progress);
     progress();
@@ -74,12 +82,13 @@ interface Plan {
   readonly signal: AbortSignal | undefined;
 }
 
-function planOf(from: AnyStorage, to: AnyStorage, { overwrite = "always", drop = [], signal }: CopyOptions): Plan {
+function planOf(from: AnyStorage, to: AnyStorage, { overwrite = "always", drop = [], prefix, entries, signal }: CopyOptions): Plan {
   if (overwrite !== "always" && overwrite !== "never") throw new StorageError("invalid-option", 'overwrite must be "always" or "never".');
+  if (prefix !== undefined && entries !== undefined) throw new StorageError("invalid-option", "copy takes prefix or entries, not both.");
   if (isByteStorage(from) !== isByteStorage(to)) {
     throw new StorageError("invalid-option", "copy needs bytes on both sides, or values on both.");
   }
-  if (from.capabilities.list === "none") refuseAbility("list, which a copy needs", from, "list");
+  if (entries === undefined && from.capabilities.list === "none") refuseAbility("list, which a copy needs", from, "list");
   if (!drop.every((name) => name === "metadata" || name === "expiry")) {
     throw new StorageError("invalid-option", 'drop takes "metadata" and "expiry".');
   }
@@ -93,7 +102,8 @@ function planOf(from: AnyStorage, to: AnyStorage, { overwrite = "always", drop =
   return { streams, onlyNew, drops, signal };
 }
 
-function lossesOf({ capabilities: from }: AnyStorage, { capabilities: to }: AnyStorage): Droppable[] {
+/** What entries of `from` may have and `to` cannot keep: what a copy must be told to drop. */
+export function lossesOf({ capabilities: from }: AnyStorage, { capabilities: to }: AnyStorage): Droppable[] {
   const losses: Droppable[] = [];
   if (from.metadata && !to.metadata) losses.push("metadata");
   if (from.ttl !== false && to.ttl === false) losses.push("expiry");

@@ -1,5 +1,6 @@
 import type { Bytes, ByteStorage, Clock } from "@stowage/core";
 import { StorageError } from "@stowage/core";
+import { Attempts } from "./attempts.ts";
 import type { Journal } from "./journal.ts";
 import type { Settings } from "./options.ts";
 import type { Slot } from "./slots.ts";
@@ -36,10 +37,13 @@ export interface DrainOptions {
 /** Brings the newest write of each slot below: one call at a time for each key, and nothing but failure holds one up. */
 export class Drain {
   readonly #options: DrainOptions;
+  readonly #attempts: Attempts;
   /** Wait for the end of the window. */
   readonly #waiting = new Set<Slot>();
   /** Are due. */
   readonly #ready = new Set<Slot>();
+  /** Goes on where it stopped: a new one would pass by all that has left the set. */
+  #order: SetIterator<Slot> = this.#ready.values();
   /** Wait after a failure; the object tells one wait from the next. */
   readonly #resting = new Map<Slot, object>();
   #running = 0;
@@ -53,6 +57,8 @@ export class Drain {
 
   constructor(options: DrainOptions) {
     this.#options = options;
+    const { settings, stop } = options;
+    this.#attempts = new Attempts(settings.attemptTimeout, settings.clock, stop);
   }
 
   /** A slot has a newest write that is not below. */
@@ -106,12 +112,21 @@ export class Drain {
 
   #pump(): void {
     const { settings, stop, isHeld } = this.#options;
-    for (const slot of this.#ready) {
-      if (stop.aborted || this.#pause !== undefined || this.#running >= settings.concurrency) return;
+    while (!stop.aborted && this.#pause === undefined && this.#running < settings.concurrency) {
+      const slot = this.#nextReady();
+      if (slot === undefined) return;
       this.#ready.delete(slot);
       if (slot.isBelow || slot.dead !== undefined || isHeld(slot.key)) continue; // who holds it adds it again
       void this.#write(slot, slot.newest!);
     }
+  }
+
+  #nextReady(): Slot | undefined {
+    if (this.#ready.size === 0) return undefined;
+    const { value } = this.#order.next();
+    if (value !== undefined) return value;
+    this.#order = this.#ready.values();
+    return this.#order.next().value;
   }
 
   async #write(slot: Slot, write: Write): Promise<void> {
@@ -174,25 +189,17 @@ export class Drain {
   }
 
   async #send(write: Write): Promise<void> {
-    const { below, journal, settings, clock, stop } = this.#options;
+    const { below, journal, clock, stop } = this.#options;
     const { key, value, size, expiresAt, metadata } = write;
     if (isLiving(write, clock) && value === undefined && below.capabilities.streams !== "none") {
       const chunks = (): AsyncIterable<Bytes> => this.#inJournal(write);
       await below.write(key, chunks, { size, expiresAt, metadata, signal: stop });
       return;
     }
-    const late = new AbortController();
-    const done = new AbortController();
-    const signal = AbortSignal.any([late.signal, stop]);
-    const expire = (): void =>
-      late.abort(new StorageError("timeout", "The storage below did not answer in time.", { storage: "behind", outcome: "unknown" }));
-    settings.clock.sleep(settings.attemptTimeout, done.signal).then(expire, () => {});
-    try {
+    await this.#attempts.run(async (signal) => {
       if (!isLiving(write, clock)) await below.delete(key, { signal });
       else await below.put(key, value ?? (await journal!.value(write, signal)) ?? this.#missing(write), { expiresAt, metadata, signal });
-    } finally {
-      done.abort();
-    }
+    });
   }
 
   async *#inJournal(write: Write): AsyncGenerator<Bytes, void, void> {

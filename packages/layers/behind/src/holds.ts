@@ -65,4 +65,4 @@ export class Holds {
 
 const covers = ({ prefix, exact }: Held, key: string): boolean => (exact ? key === prefix : key.startsWith(prefix));
 
-const isBusy = ({ isGone, arriving, writing, removing }: Slot): boolean => !isGone && (arriving.size > 0 || writing || removing);
+const isBusy = ({ isGone, arriving, writing, removing }: Slot): boolean => !isGone && (arriving > 0 || writing || removing);

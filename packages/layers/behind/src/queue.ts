@@ -115,7 +115,7 @@ export class Queue {
     const { size, signal } = options;
     return this.#admit({ draft, value: { byteLength: size ?? 0 } }, signal, async () => {
       const sequence = ++this.#last;
-      const slot = this.#arriving(draft.key, sequence);
+      const slot = this.#arriving(draft.key);
       let grown = 0;
       const grow = (more: number): void => {
         grown += more;
@@ -220,7 +220,7 @@ export class Queue {
 
   async #empty(): Promise<void> {
     for (const slot of Array.from(this.slots.all())) {
-      while (!slot.isGone && (slot.dead === undefined || slot.arriving.size > 0 || slot.older.size > 0)) await slot.change;
+      while (!slot.isGone && (slot.dead === undefined || slot.arriving > 0 || slot.hasOlder)) await slot.change;
     }
   }
 
@@ -281,7 +281,7 @@ export class Queue {
     const records = new Map<number, Uint8Array<ArrayBuffer>>();
     const arrivals = items.map(({ draft, value }) => {
       const sequence = ++this.#last;
-      const slot = this.#arriving(draft.key, sequence);
+      const slot = this.#arriving(draft.key);
       if (this.journal === undefined) {
         const size = value.byteLength;
         return { slot, write: { ...draft, sequence, size, value: copyBytes(value), start: 0, before: 0, checksum: 0 } };
@@ -299,14 +299,14 @@ export class Queue {
     return failed;
   }
 
-  #arriving(key: string, sequence: number): Slot {
+  #arriving(key: string): Slot {
     const slot = this.slots.make(key);
-    slot.arriving.add(sequence);
+    slot.arriving++;
     return slot;
   }
 
   #arrived(slot: Slot, write: Write): void {
-    slot.arriving.delete(write.sequence);
+    slot.arriving--;
     this.#accept(slot, write);
     if (slot.newest !== write) this.#removal?.start(); // nothing else would: a newer one may be below already
     slot.changed();
@@ -315,12 +315,12 @@ export class Queue {
 
   /** The write was not accepted. Where its record may be there all the same, it goes before any newer one of the key does. */
   #refused(slot: Slot, write: Write, error: unknown): void {
-    slot.arriving.delete(write.sequence);
+    slot.arriving--;
     this.room.leave(write.size);
     if (!(StorageError.is(error) && error.outcome === "none")) {
       write.value = undefined;
       write.isDoubtful = true;
-      slot.older.add(write);
+      (slot.older ??= new Set()).add(write);
     }
     this.#removal?.add(slot);
     this.#removal?.start();
@@ -347,7 +347,7 @@ export class Queue {
     if (write === slot.newest) this.#revive(slot);
     if (this.journal === undefined) return this.room.leave(write.size);
     write.value = undefined;
-    slot.older.add(write);
+    (slot.older ??= new Set()).add(write);
   }
 
   #reached(slot: Slot): void {
@@ -364,7 +364,7 @@ export class Queue {
       this.#revive(slot);
       slot.newest = undefined;
       this.room.leave(write.size);
-    } else if (slot.older.delete(write) && write.isDoubtful !== true) this.room.leave(write.size);
+    } else if (slot.older?.delete(write) === true && write.isDoubtful !== true) this.room.leave(write.size);
     this.slots.sweep(slot);
     slot.changed();
   }

@@ -1,5 +1,5 @@
 import type { Bytes, Metadata } from "@stowage/core";
-import { concatBytes, crc32, headerOf, isKey, makeHeader, StorageError } from "@stowage/core";
+import { byteLength, concatBytes, crc32, headerOf, isKey, makeHeader, StorageError } from "@stowage/core";
 import type { Draft, Write } from "./write.ts";
 
 /** The name of a record: so many digits that names sort as their numbers do. */
@@ -27,46 +27,54 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** What stands before the value in a record. `docs/formats.md` has the layout. */
 export function packHeader(draft: Draft, sequence: number): Bytes {
-  const key = encoder.encode(draft.key);
-  const metadata = draft.metadata === undefined ? new Uint8Array(0) : encoder.encode(JSON.stringify(draft.metadata));
-  const header = new Uint8Array(fixed + key.byteLength + metadata.byteLength + 4);
-  const view = new DataView(header.buffer);
-  header.set(common);
-  header[typeAt] = types[draft.type];
-  header[flagsAt] = (draft.expiresAt === undefined ? 0 : expires) | (draft.metadata === undefined ? 0 : described);
-  view.setUint16(keyLengthAt, key.byteLength, true);
-  view.setUint32(metadataLengthAt, metadata.byteLength, true);
-  view.setBigUint64(sequenceAt, BigInt(sequence), true);
-  view.setFloat64(modifiedAt, draft.modifiedAt, true);
-  view.setFloat64(expiryAt, draft.expiresAt ?? 0, true);
-  header.set(key, fixed);
-  header.set(metadata, fixed + key.byteLength);
-  const end = header.byteLength - 4;
-  view.setUint32(end, crc32(header.subarray(0, end)), true);
-  return header;
+  return packInto(draft, sequence, 0).bytes;
 }
 
 /** What stands after the value. `checksum` is that of the header and the value. */
 export function packTrailer(size: number, checksum: number): Bytes {
   const trailer = new Uint8Array(trailerSize);
-  const view = new DataView(trailer.buffer);
-  view.setBigUint64(0, BigInt(size), true);
-  view.setUint32(8, crc32(trailer.subarray(0, 8), checksum), true);
+  putTrailer(trailer, size, checksum);
   return trailer;
 }
 
 /** A whole record, and the write that is in it, whose value shares its memory. */
 export function packRecord(draft: Draft, sequence: number, value: Uint8Array): { readonly record: Bytes; readonly write: Write } {
-  const header = packHeader(draft, sequence);
-  const record = new Uint8Array(header.byteLength + value.byteLength + trailerSize);
-  const end = header.byteLength + value.byteLength;
-  record.set(header);
-  record.set(value, header.byteLength);
-  const before = crc32(header);
+  const { bytes: record, start } = packInto(draft, sequence, value.byteLength + trailerSize);
+  const end = start + value.byteLength;
+  record.set(value, start);
+  const before = crc32(record.subarray(0, start));
   const checksum = crc32(value, before);
-  record.set(packTrailer(value.byteLength, checksum), end);
-  const place = { size: value.byteLength, start: header.byteLength, before, checksum };
-  return { record, write: { ...draft, sequence, value: record.subarray(header.byteLength, end), ...place } };
+  putTrailer(record.subarray(end), value.byteLength, checksum);
+  const place = { size: value.byteLength, start, before, checksum };
+  return { record, write: { ...draft, sequence, value: record.subarray(start, end), ...place } };
+}
+
+/** A header, with room after it, which begins at `start`. */
+function packInto(draft: Draft, sequence: number, room: number): { readonly bytes: Bytes; readonly start: number } {
+  const keySize = byteLength(draft.key);
+  const metadata = draft.metadata === undefined ? undefined : encoder.encode(JSON.stringify(draft.metadata));
+  const metadataSize = metadata?.byteLength ?? 0;
+  const end = fixed + keySize + metadataSize;
+  const bytes = new Uint8Array(end + 4 + room);
+  const view = new DataView(bytes.buffer);
+  bytes.set(common);
+  bytes[typeAt] = types[draft.type];
+  bytes[flagsAt] = (draft.expiresAt === undefined ? 0 : expires) | (metadata === undefined ? 0 : described);
+  view.setUint16(keyLengthAt, keySize, true);
+  view.setUint32(metadataLengthAt, metadataSize, true);
+  view.setBigUint64(sequenceAt, BigInt(sequence), true);
+  view.setFloat64(modifiedAt, draft.modifiedAt, true);
+  view.setFloat64(expiryAt, draft.expiresAt ?? 0, true);
+  encoder.encodeInto(draft.key, bytes.subarray(fixed));
+  if (metadata !== undefined) bytes.set(metadata, fixed + keySize);
+  view.setUint32(end, crc32(bytes.subarray(0, end)), true);
+  return { bytes, start: end + 4 };
+}
+
+function putTrailer(trailer: Uint8Array, size: number, checksum: number): void {
+  const view = new DataView(trailer.buffer, trailer.byteOffset);
+  view.setBigUint64(0, BigInt(size), true);
+  view.setUint32(8, crc32(trailer.subarray(0, 8), checksum), true);
 }
 
 /** Reads a record chunk by chunk, keeping no more than its header: each step throws what is wrong with it. */

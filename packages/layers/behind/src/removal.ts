@@ -39,13 +39,13 @@ export class Removal {
 
   /** Notes a slot whose older records may go, or its newest one. Nothing is removed before `start`. */
   add(slot: Slot): void {
-    if (!slot.isGone && (slot.older.size > 0 || (slot.newest !== undefined && isLast(slot, slot.newest)))) this.#due.add(slot);
+    if (!slot.isGone && (slot.hasOlder || (slot.newest !== undefined && isLast(slot, slot.newest)))) this.#due.add(slot);
   }
 
   /** Removes all that is left of some slots, for whoever holds them. Rejects where something may still be there. */
   async removeAll(slots: readonly Slot[]): Promise<void> {
     await this.#options.journal.checkOwner();
-    const older = slots.flatMap((slot) => Array.from(slot.older, (write) => [slot, write] as const));
+    const older = slots.flatMap((slot) => Array.from(slot.older ?? [], (write) => [slot, write] as const));
     await this.#remove(older, true);
     const newest = slots.flatMap((slot) => (slot.newest === undefined ? [] : [[slot, slot.newest] as const]));
     await this.#remove(newest, true);
@@ -101,7 +101,7 @@ export class Removal {
       // What was not made safe may be lost below, although it was written.
       await below.flush({ signal: this.#options.stop }).catch(() => this.#undo(reached));
     }
-    const older = slots.flatMap((slot) => Array.from(slot.older, (write) => [slot, write] as const));
+    const older = slots.flatMap((slot) => Array.from(slot.older ?? [], (write) => [slot, write] as const));
     const olderFailed = await this.#remove(older);
     const newest = Array.from(reached).filter(([slot, write]) => isLast(slot, write));
     const newestFailed = await this.#remove(newest);
@@ -135,7 +135,7 @@ export class Removal {
 
 /** Whether nothing of a key would be left behind. */
 function isLast(slot: Slot, write: Write): boolean {
-  return slot.newest === write && slot.isBelow && slot.older.size === 0 && slot.arriving.size === 0;
+  return slot.newest === write && slot.isBelow && !slot.hasOlder && slot.arriving === 0;
 }
 
 function isWeaker(below: ByteStorage, journal: ByteStorage): boolean {

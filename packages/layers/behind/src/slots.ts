@@ -7,9 +7,9 @@ export class Slot {
   /** The last write that was accepted. */
   newest: Write | undefined;
   /** Records that must go before that of `newest`: of writes that came before, or that failed and may be there all the same. */
-  readonly older: Set<Write> = new Set();
-  /** Writes that are on their way into the journal. */
-  readonly arriving: Set<number> = new Set();
+  older: Set<Write> | undefined;
+  /** Counts the writes that are on their way into the journal. */
+  arriving = 0;
   /** The highest sequence that is below. */
   reached = 0;
   writing = false;
@@ -33,6 +33,10 @@ export class Slot {
   /** Settles with the next change of this slot. */
   get change(): Promise<void> {
     return (this.#changed ??= Promise.withResolvers<void>()).promise;
+  }
+
+  get hasOlder(): boolean {
+    return this.older !== undefined && this.older.size > 0;
   }
 
   changed(): void {
@@ -65,7 +69,7 @@ export class Slots {
 
   /** Forgets a slot about which there is nothing to know. */
   sweep(slot: Slot): void {
-    if (slot.isGone || slot.newest !== undefined || slot.older.size > 0 || slot.arriving.size > 0) return;
+    if (slot.isGone || slot.newest !== undefined || slot.hasOlder || slot.arriving > 0) return;
     slot.isGone = true;
     this.#slots.delete(slot.key);
     this.#sorted?.splice(this.#position(slot.key), 1);

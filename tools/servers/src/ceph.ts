@@ -98,7 +98,7 @@ interface Cluster {
 function configuration({ folder, cluster, monitorPort, gatewayPort, durable }: Cluster): string {
   const store = durable
     ? ["osd objectstore = bluestore", "bluestore block create = true", "bluestore block size = 4294967296"]
-    : ["osd objectstore = memstore", "memstore device bytes = 2147483648"];
+    : ["osd objectstore = memstore", "memstore device bytes = 8589934592"];
   return `[global]
 fsid = ${cluster}
 mon host = [v1:127.0.0.1:${monitorPort}/0]

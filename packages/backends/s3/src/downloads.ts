@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { Bytes } from "@stowage/core";
-import { copyBytes, StorageError } from "@stowage/core";
+import { copyBytes, litter, StorageError } from "@stowage/core";
 import { brokenConnection } from "./lean/http-client.ts";
 import { cutAnswer } from "./lean/answers.ts";
 import type { CallName } from "./errors.ts";
@@ -64,6 +64,9 @@ export function streamDownload(download: Download, expected: Expected): Readable
   return new ReadableStream<Bytes>(source, { highWaterMark: 0 });
 }
 
+/** Times the bytes of a chunk that `litter` is told: chunks of a socket are small. Measured on 1 GiB: 33 to 50 MiB of memory instead of 79 to 89. */
+const garbage = 2;
+
 class BodySource {
   readonly #body: Readable;
   readonly #length: number;
@@ -115,6 +118,7 @@ class BodySource {
     this.#received += chunk.byteLength;
     if (this.#received > this.#length) return this.#fail(this.#translated(cutAnswer()));
     this.#hash?.update(chunk);
+    litter(garbage * chunk.byteLength);
     this.#controller!.enqueue(owned(chunk));
   }
 

@@ -1,5 +1,5 @@
-import type { ByteStorage, Bytes } from "@stowage/core";
-import { borrowed, findLayer, stack, StorageError } from "@stowage/core";
+import type { ByteStorage, Bytes, Capabilities } from "@stowage/core";
+import { borrowed, findLayer, ForwardingStorage, stack, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { MockStorage, VirtualClock } from "@stowage/testing";
 import { expect, test } from "vitest";
@@ -48,6 +48,19 @@ function setting(options: BehindOptions = {}): Setting {
 
 const down = new StorageError("unavailable", "The store is down.");
 const refused = new StorageError("denied", "The store does not want this.");
+
+/** Promises no conditions, as some stores do. */
+class Unconditional extends ForwardingStorage<Bytes> {
+  readonly name = "unconditional";
+
+  constructor(below: ByteStorage) {
+    super(borrowed()(below));
+  }
+
+  override get capabilities(): Capabilities {
+    return { ...super.capabilities, conditions: [] };
+  }
+}
 
 test("writes of one key within the window reach the storage below as one, and leave nothing in the journal", async () => {
   const { clock, below, storage, layer, records } = setting();
@@ -324,6 +337,50 @@ test("a process that lost its journal to another one stops, and says so", async 
   expect(await text(next.get("key"))).toBe("new");
   await expect(storage.close()).rejects.toMatchObject({ code: "conflict" });
   void below;
+});
+
+test("a closed storage leaves an empty journal", async () => {
+  const { journal, storage, again } = setting();
+  await storage.put("key", bytes("a"));
+  await storage.close();
+  expect((await journal.list()).entries).toEqual([]);
+  const next = again();
+  await next.put("key", bytes("b"));
+  await next.close();
+  expect((await journal.list()).entries).toEqual([]);
+});
+
+test("who closes after another process has opened the journal leaves it to that", async () => {
+  const { clock, journal, storage, again } = setting();
+  await storage.get("key");
+  const next = again();
+  await next.put("key", bytes("new"));
+  await storage.close();
+  expect(await journal.has("owner")).toBe(true);
+  await clock.advance(200);
+  expect(await text(next.get("key"))).toBe("new");
+  await next.close();
+  expect((await journal.list()).entries).toEqual([]);
+});
+
+test("a journal that cannot remove its owner under a condition keeps it, and the next start goes on", async () => {
+  const { journal, again } = setting();
+  const open = (): ByteStorage => again({ journal: new Unconditional(journal) });
+  for (const value of ["a", "b"]) {
+    const storage = open();
+    await storage.put("key", bytes(value));
+    await storage.close();
+    expect((await journal.list()).entries.map(({ key }) => key)).toEqual(["owner"]);
+  }
+});
+
+test("a journal that hangs when its owner is removed holds close up for its time and no longer", async () => {
+  const { clock, journal, storage } = setting({ closeTimeout: 1_000 });
+  await storage.get("key");
+  journal.on("delete", "owner").hangs();
+  const closing = storage.close();
+  await clock.advance(1_000);
+  await closing;
 });
 
 test("clear empties the storage below at once and drops what is pending, under its prefix alone", async () => {

@@ -22,7 +22,7 @@ export type Failed = ReadonlyMap<Write, unknown>;
 export class Journal {
   readonly storage: ByteStorage;
   readonly #owner: Bytes = concatBytes([makeHeader("behind", 1), crypto.getRandomValues(new Uint8Array(16))]);
-
+  #etag: string | undefined;
   #look: { readonly at: number; readonly answer: Promise<void> } | undefined;
 
   constructor(storage: ByteStorage) {
@@ -41,8 +41,17 @@ export class Journal {
       const write = await this.#check(name, size);
       if (write !== undefined) found.set(name, write);
     });
-    await this.storage.put(ownerName, this.#owner);
+    this.#etag = (await this.storage.put(ownerName, this.#owner)).etag;
     return Array.from(found.values()).sort((a, b) => a.sequence - b.sequence);
+  }
+
+  /**
+   * Leaves nothing in a journal that is empty. Only a storage that decides the condition can remove our id and no other;
+   * in any other, and where it fails, the id stays, which bothers nobody.
+   */
+  async leave(): Promise<void> {
+    if (this.#etag === undefined || !this.storage.capabilities.conditions.includes("delete")) return;
+    await this.storage.delete(ownerName, { ifMatch: this.#etag }).catch(() => {});
   }
 
   /** Rejects with `conflict` where another process has opened the journal since. With a time, a look shortly before is good enough. */

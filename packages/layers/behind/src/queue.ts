@@ -209,13 +209,14 @@ export class Queue {
     const late = clock.sleep(closeTimeout, AbortSignal.any([enough.signal, this.#stop.signal])).catch(() => {});
     this.#drain.keepHurrying();
     this.#removal?.start();
-    await Promise.race([this.#empty(), late]);
+    const emptied = this.#empty().then(() => this.journal?.leave());
+    await Promise.race([emptied, late]);
     enough.abort();
     this.#end(new StorageError("closed", "The storage was closed.", { storage: "behind" }));
     this.check();
-    let left = 0;
-    for (const slot of this.slots.all()) if (!slot.isBelow) left++;
-    return left;
+    let count = 0;
+    for (const slot of this.slots.all()) if (!slot.isBelow) count++;
+    return count;
   }
 
   async #empty(): Promise<void> {

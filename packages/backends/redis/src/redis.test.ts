@@ -334,6 +334,7 @@ describe("on a server", { timeout: 20_000, ...needsRedis() }, () => {
     test("a write whose answer was lost may have happened, a read has not", async () => {
       const { proxy, storage } = await behindProxy();
       proxy.losing = true;
+      const isLost = proxy.lost();
       const calls = [
         storage.put("key", bytes("new")),
         storage.delete("gone"),
@@ -341,7 +342,7 @@ describe("on a server", { timeout: 20_000, ...needsRedis() }, () => {
         storage.get("key"),
       ];
       const results = Promise.allSettled(calls);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await isLost;
       proxy.losing = false;
       proxy.cut();
       const outcomes = (await results).map((result) => (result.status === "rejected" ? (result.reason as StorageError) : undefined));
@@ -352,8 +353,9 @@ describe("on a server", { timeout: 20_000, ...needsRedis() }, () => {
     test("nothing is queued while there is no connection, nothing is sent again, and the next connection is used", async () => {
       const { proxy, storage } = await behindProxy();
       proxy.losing = true;
+      const isLost = proxy.lost();
       const lost = storage.put("key", bytes("first")).catch((error: unknown) => error);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await isLost;
       proxy.losing = false;
       proxy.cut();
       expect(await lost).toMatchObject({ outcome: "unknown" });

@@ -16,18 +16,21 @@ const maxReads = 4;
 /** All that reads. */
 export class Reader {
   readonly #settings: Settings;
+  /** Whether an answer has shown that the bucket is there. */
+  #bucketIsThere = false;
 
   constructor(settings: Settings) {
     this.#settings = settings;
   }
 
   async info(key: string, { signal }: CallOptions = {}): Promise<EntryInfo | undefined> {
-    const object = await this.#settings.transport.head(this.#inner(key), signal);
+    const object = await this.#object(key, signal);
     return object === undefined ? undefined : infoOf(key, object);
   }
 
   async entry(key: string, operation: "get" | "getEntry" | "getEntries", { signal }: CallOptions = {}): Promise<Entry<Bytes> | undefined> {
     const download = await this.#settings.transport.get(this.#inner(key), undefined, signal);
+    this.#bucketIsThere = true;
     if (download === undefined) return undefined;
     const value = await collect(download, { operation, key, sha256: this.#sha256Of(download), signal });
     return { ...infoOf(key, download), value };
@@ -66,6 +69,20 @@ export class Reader {
     return listing.isTruncated ? { entries, prefixes, cursor: listing.token! } : { entries, prefixes };
   }
 
+  /**
+   * An answer to HEAD has no body, so it does not say whether the bucket is missing too. Unless it is known to be there,
+   * a GET tells.
+   */
+  async #object(key: string, signal: AbortSignal | undefined): Promise<ObjectInfo | undefined> {
+    const { transport } = this.#settings;
+    const object = await transport.head(this.#inner(key), signal);
+    if (object !== undefined || this.#bucketIsThere) return object;
+    const download = await transport.get(this.#inner(key), undefined, signal);
+    this.#bucketIsThere = true;
+    download?.body.destroy();
+    return download;
+  }
+
   async #read(key: string, options: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined | typeof changed> {
     const range = rangeOf(options);
     switch (range.kind) {
@@ -76,7 +93,7 @@ export class Reader {
       case "nothing":
         return await this.#empty(key, options);
       case "sized": {
-        const object = await this.#settings.transport.head(this.#inner(key), options.signal);
+        const object = await this.#object(key, options.signal);
         const { start, end } = resolveRange(object?.size ?? 0, options.start, options.end);
         if (object === undefined || start === end) return await this.#empty(key, options);
         const part = absoluteRange(start, end);

@@ -38,6 +38,30 @@ describe.each(transports)("with %s", (transport) => {
     await expect(storage.put("secret-key", one)).rejects.not.toThrow("secret-key");
   });
 
+  test("a bucket that is missing is an error of every call, also of those whose answer has no body", async () => {
+    const { another } = await onDouble({ transport });
+    const storage = another({ bucket: "missing" });
+    const expected = { code: "config", message: expect.stringContaining("bucket does not exist") as string };
+    const calls = [
+      storage.has("key"),
+      storage.head("key"),
+      storage.get("key"),
+      storage.read("key", { start: -1 }),
+      storage.list(),
+      storage.put("key", one),
+      storage.delete("key"),
+      storage.clear(),
+    ];
+    for (const result of await Promise.allSettled(calls)) expect(result).toMatchObject({ status: "rejected", reason: expected });
+  });
+
+  test("whether the bucket is there is asked once", async () => {
+    const { double, storage } = await onDouble({ transport });
+    expect(await storage.has("key")).toBe(false);
+    expect(await storage.has("key")).toBe(false);
+    expect(double.calls.map(({ operation }) => operation)).toEqual(["HeadObject", "GetObject", "HeadObject"]);
+  });
+
   test("a write whose answer is lost is of unknown outcome, and a read is not", async () => {
     const { double, storage } = await onDouble({ transport });
     double.on("PutObject").resetsAnswer(0);

@@ -2,8 +2,8 @@ import type { Bytes, Clock, Entry, EntryInfo, ReadOptions, Turns } from "@stowag
 import { isExpired, otherVersion, resolveRange, streamOf } from "@stowage/core";
 import type { Bodies, Body } from "./bodies.ts";
 import { storageName, translate } from "./errors.ts";
-import { infoOf } from "./listing.ts";
 import type { EntryRow, Rows } from "./rows.ts";
+import { infoOf } from "./rows.ts";
 
 /** Reads entries: those whose value lies in its row at once, the others chunk by chunk. */
 export class Reader {

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { EntryInfo, KeyRange } from "@stowage/core";
 import type { Names } from "./schema.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -7,7 +8,10 @@ type Bytes = Uint8Array<ArrayBuffer>;
 export type InfoRow = readonly [size: number, etag: string, modifiedAt: number, expiresAt: number | null, metadata: string | null];
 export type EntryRow = readonly [...InfoRow, body: number | null, value: Bytes | null];
 export type ValueRow = readonly [value: Bytes | null, expiresAt: number | null];
-export type ListedRow = readonly [key: string, ...InfoRow];
+type ListedRow = readonly [key: string, ...InfoRow];
+
+/** What is after every key: no UTF-8 text has this byte. */
+export const afterAllKeys: Uint8Array = Uint8Array.of(0xff);
 
 const info = "size, etag, modified_at, expires_at, metadata";
 
@@ -30,14 +34,15 @@ export class Rows {
     this.#names = names;
     const { entries, chunks } = names;
     const one = `FROM ${entries} WHERE key = CAST(? AS BLOB)`;
-    const range = `FROM ${entries} WHERE key >= ? AND key < ?`;
+    const range = `FROM ${entries} WHERE key >= CAST(? AS BLOB) AND key < CAST(? AS BLOB)`;
+    const together = `SELECT group_concat(key, char(0)) FROM`; // one text is read at once, and no key has a zero
     const alive = "AND (expires_at IS NULL OR expires_at > ?)";
     this.#value = this.#prepare(`SELECT value, expires_at ${one}`);
     this.#entry = this.#prepare(`SELECT ${info}, body, value ${one}`);
     this.#info = this.#prepare(`SELECT ${info} ${one}`);
     this.#chunk = this.#prepare(`SELECT bytes FROM ${chunks} WHERE body = ? AND position = ?`);
-    this.#keys = this.#prepare(`SELECT CAST(key AS TEXT) ${range} ORDER BY key LIMIT ?`);
-    this.#livingKeys = this.#prepare(`SELECT CAST(key AS TEXT) ${range} ${alive} ORDER BY key LIMIT ?`);
+    this.#keys = this.#prepare(`${together} (SELECT key ${range} ORDER BY key LIMIT ?)`);
+    this.#livingKeys = this.#prepare(`${together} (SELECT key ${range} ${alive} ORDER BY key LIMIT ?)`);
     this.#infos = this.#prepare(`SELECT CAST(key AS TEXT), ${info} ${range} ${alive} ORDER BY key LIMIT ?`);
     this.#expiring = this.#prepare(`SELECT 1 FROM ${entries} WHERE expires_at IS NOT NULL LIMIT 1`);
     this.#newest = this.#prepare(`SELECT max(id) FROM ${entries}`);
@@ -61,14 +66,12 @@ export class Rows {
     return row?.[0];
   }
 
-  /** The keys from one to before another, as bytes. Where nothing expires, they are read from their index alone. */
-  keys(from: Uint8Array, end: Uint8Array, now: number, limit: number): readonly (readonly [string])[] {
-    const rows = this.#expiring.get() === undefined ? this.#keys.all(from, end, limit) : this.#livingKeys.all(from, end, now, limit);
-    return rows as unknown as readonly (readonly [string])[];
-  }
-
-  infos(from: Uint8Array, end: Uint8Array, now: number, limit: number): readonly ListedRow[] {
-    return this.#infos.all(from, end, now, limit) as unknown as readonly ListedRow[];
+  /** Entries of a range that have not expired, in order; without `info` their keys only. */
+  range({ from, end }: KeyRange, most: number, withInfo: boolean, now: number): EntryInfo[] {
+    const last = end ?? afterAllKeys;
+    if (!withInfo) return this.#keysOf(from, last, most, now).map((key) => ({ key }));
+    const rows = this.#infos.all(from, last, now, most) as unknown as readonly ListedRow[];
+    return rows.map(([key, ...row]) => infoOf(key, row));
   }
 
   /** The row that was made last; 0 where there is none. */
@@ -82,9 +85,27 @@ export class Rows {
     return { entries: row[0], bytes: row[1] };
   }
 
+  /** Where nothing expires, keys are read from their index alone. */
+  #keysOf(from: string, last: string | Uint8Array, most: number, now: number): readonly string[] {
+    const row = this.#expiring.get() === undefined ? this.#keys.get(from, last, most) : this.#livingKeys.get(from, last, now, most);
+    const [keys] = row as unknown as readonly [string | null];
+    return keys === null ? [] : keys.split("\0");
+  }
+
   #prepare(sql: string): StatementSync {
     const statement = this.#database.prepare(sql);
     statement.setReturnArrays(true);
     return statement;
   }
+}
+
+export function infoOf(key: string, [size, etag, modifiedAt, expiresAt, metadata]: InfoRow): EntryInfo {
+  return {
+    key,
+    size,
+    etag,
+    modifiedAt,
+    ...(expiresAt !== null && { expiresAt }),
+    ...(metadata !== null && { metadata: JSON.parse(metadata) as Record<string, string> }),
+  };
 }

@@ -36,6 +36,7 @@ import {
   checkSource,
   Commits,
   Lifecycle,
+  orderedPage,
   rejecting,
   StorageError,
   systemClock,
@@ -51,7 +52,6 @@ import { openReading, openWriting } from "./connection.ts";
 import { storageName, translate } from "./errors.ts";
 import { isBusy } from "./faults.ts";
 import { checkHead } from "./head.ts";
-import { listPage } from "./listing.ts";
 import type { Settings, SqliteOptions } from "./options.ts";
 import { definitions, settle } from "./options.ts";
 import { Reader } from "./reader.ts";
@@ -159,7 +159,7 @@ export class SqliteStorage extends BaseByteStorage {
     return rejecting(() => {
       checkListOptions(options, this);
       return this.#run("list", undefined, options.signal, ({ connection }) =>
-        listPage(connection.rows, this.#turns, this.#clock.now(), options),
+        orderedPage(options, storageName, this.#turns, (range, most, info) => connection.rows.range(range, most, info, this.#clock.now())),
       );
     });
   }

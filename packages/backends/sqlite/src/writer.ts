@@ -15,8 +15,8 @@ import {
 import type { Change, Outcome, Put, Remove, Version } from "./changes.ts";
 import { done } from "./changes.ts";
 import { errorOf, storageName, translate } from "./errors.ts";
-import { infoOf } from "./listing.ts";
 import type { Rows } from "./rows.ts";
+import { infoOf } from "./rows.ts";
 import { chunkSize } from "./schema.ts";
 import { newBody } from "./writes.ts";
 

@@ -1,6 +1,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { rangeUnder } from "@stowage/core";
 import type { All, Change, Clear, Publish, Put, Remove } from "./changes.ts";
 import { done } from "./changes.ts";
+import { afterAllKeys } from "./rows.ts";
 import type { Names } from "./schema.ts";
 import { chunkSize } from "./schema.ts";
 
@@ -16,9 +18,6 @@ const sweepInterval = 1_000;
 
 /** Milliseconds after which an unpublished body that gets no chunks any more was left behind by a process that died. */
 const abandonedAfter: number = 24 * 3_600_000;
-
-/** What is after every key, and after every key under a prefix: no UTF-8 text has this byte. */
-export const lastByte: number = 0xff;
 
 /** The writes of one table on one connection. All run inside a transaction that the caller holds. */
 export class Writes {
@@ -113,12 +112,12 @@ export class Writes {
 
   #applyClear({ prefix, newest }: Clear): number {
     const { entries } = this.#names;
-    const from = Buffer.from(prefix);
+    const { from, end = afterAllKeys } = rangeUnder(prefix);
     const { changes } = this.#run(
       `DELETE FROM ${entries} WHERE id IN
-         (SELECT id FROM ${entries} WHERE key >= ? AND key < ? AND id <= ? LIMIT ${clearedAtOnce})`,
+         (SELECT id FROM ${entries} WHERE key >= CAST(? AS BLOB) AND key < CAST(? AS BLOB) AND id <= ? LIMIT ${clearedAtOnce})`,
       from,
-      Buffer.concat([from, Buffer.of(lastByte)]),
+      end,
       newest,
     );
     this.#hasHidden = true;

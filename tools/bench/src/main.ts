@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { machine, Report } from "./harness/report.ts";
 import type { Workload } from "./harness/workload.ts";
 import { Bench } from "./harness/workload.ts";
+import { backends } from "./workloads/backends.ts";
 import { writingBehind } from "./workloads/behind.ts";
 import { caching } from "./workloads/caching.ts";
 import { compositing } from "./workloads/composite.ts";
@@ -40,6 +41,7 @@ const workloads: readonly Workload[] = [
   level,
   redis,
   s3,
+  backends,
   telling,
 ];
 
@@ -85,7 +87,7 @@ async function main(): Promise<number> {
     console.log(JSON.stringify({ machine: machine(), smoke: values.smoke, checks: report.checks, tables: report.tables }, null, 2));
   else if (values.smoke)
     console.log(`\n${chosen.length - broken.length} of ${chosen.length} workloads ran; these sizes say nothing about speed.`);
-  else report.summary();
+  else if (report.checks.length > 0) report.summary();
   if (values.into !== undefined) await writeInto(values.into, lines.join("\n"));
   return broken.length === 0 ? 0 : 1;
 }

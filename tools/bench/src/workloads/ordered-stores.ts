@@ -24,7 +24,7 @@ export interface Pair {
 }
 
 const byHand = "by hand (limit)";
-const inFlight = 32;
+export const inFlight = 32;
 const batchSize = 1_000;
 
 /** Compares a storage to the library below it: reads, writes one by one, together and in batches, and a list of all keys. */
@@ -62,7 +62,7 @@ export async function comparePair(bench: Bench, { title, hand, storage }: Pair, 
   await hand.close();
 }
 
-async function inBatchesOf({ keys, values }: Data<Uint8Array>, put: (part: Data<Uint8Array>) => Promise<void>): Promise<void> {
+export async function inBatchesOf({ keys, values }: Data<Uint8Array>, put: (part: Data<Uint8Array>) => Promise<void>): Promise<void> {
   for (let start = 0; start < keys.length; start += batchSize) {
     const part = keys.slice(start, start + batchSize);
     await put({ keys: part, values: part.map((_, index) => values[start + index]!) });
@@ -73,7 +73,7 @@ function batching(name: string, data: Data<Uint8Array>, put: (part: Data<Uint8Ar
   return { name, operations: data.keys.length, run: () => inBatchesOf(data, put) };
 }
 
-function putting(name: string, store: Pick<ByHand, "put">, { keys, values }: Data<Uint8Array>): Contender {
+export function putting(name: string, store: Pick<ByHand, "put">, { keys, values }: Data<Uint8Array>): Contender {
   const loop = ownCopy(putEach);
   return { name, operations: keys.length, run: () => loop(store, keys, values) };
 }
@@ -86,7 +86,7 @@ async function putEach(
   for (let index = 0; index < keys.length; index++) await store.put(keys[index]!, values[index]!);
 }
 
-function together(name: string, store: Pick<ByHand, "put">, { keys, values }: Data<Uint8Array>): Contender {
+export function together(name: string, store: Pick<ByHand, "put">, { keys, values }: Data<Uint8Array>): Contender {
   const client = async (first: number): Promise<void> => {
     for (let index = first; index < keys.length; index += inFlight) await store.put(keys[index]!, values[index]!);
   };
@@ -94,12 +94,16 @@ function together(name: string, store: Pick<ByHand, "put">, { keys, values }: Da
   return { name, operations: keys.length, run };
 }
 
-const listing = (name: string, { keys }: Data<Uint8Array>, run: () => Promise<void>): Contender => ({ name, operations: keys.length, run });
+export const listing = (name: string, { keys }: Data<Uint8Array>, run: () => Promise<void>): Contender => ({
+  name,
+  operations: keys.length,
+  run,
+});
 
-async function keysIn(storage: ByteStorage): Promise<void> {
+export async function keysIn(storage: ByteStorage): Promise<void> {
   for await (const _ of scan(storage));
 }
 
-async function fill(storage: ByteStorage, { keys, values }: Data<Uint8Array>): Promise<void> {
+export async function fill(storage: ByteStorage, { keys, values }: Data<Uint8Array>): Promise<void> {
   await storage.batch(keys.map((key, index) => ({ type: "put", key, value: values[index] as Uint8Array<ArrayBuffer> })));
 }

@@ -39,7 +39,7 @@ export class RecordWriter {
   }
 
   put(key: string, value: Uint8Array, options: PutOptions | undefined, operation = "put"): Promise<EntryInfo> {
-    const version = this.#versionOf(options);
+    const version = this.#versionOf(options, this.#clock.now());
     const change = changeOf(key, value, version, options);
     return this.#make(operation, change, options?.signal, writtenInfo(key, value.byteLength, version));
   }
@@ -49,8 +49,10 @@ export class RecordWriter {
   }
 
   async batchAll(operations: readonly Operation<Bytes>[], signal: AbortSignal | undefined): Promise<void> {
-    const changes = operations.map((operation) => this.#changeOf(operation));
-    const [outcome = everyMade] = await this.#submit([changes], signal);
+    const now = this.#clock.now();
+    const changes = operations.map((operation) => this.#changeOf(operation, now));
+    const size = changes.reduce((sum, change) => sum + sizeOf(change), 0);
+    const [outcome = everyMade] = await this.#submit([changes], size, signal);
     if (outcome === everyMade) return;
     throw this.#whyNot(outcome, "batch", typeof outcome === "number" ? operations[outcome]!.key : undefined);
   }
@@ -58,32 +60,33 @@ export class RecordWriter {
   async batchEach(operations: readonly Operation<Bytes>[], signal: AbortSignal | undefined): Promise<void> {
     const failures: Failure[] = [];
     const fail = (index: number, error: unknown): void => void failures.push({ index, key: operations[index]!.key, error });
-    let group: { readonly index: number; readonly changes: RecordChanges }[] = [];
+    const now = this.#clock.now();
+    let sets: RecordChanges[] = [];
+    let indexes: number[] = [];
     let size = 0;
     const send = async (): Promise<void> => {
-      const sent = group;
-      group = [];
-      size = 0;
-      const outcomes = await this.#submit(
-        sent.map(({ changes }) => changes),
-        signal,
-      );
-      for (const [position, outcome] of outcomes.entries()) {
-        const { index } = sent[position]!;
+      const outcomes = await this.#submit(sets, size, signal);
+      for (let position = 0; position < outcomes.length; position++) {
+        const outcome = outcomes[position]!;
+        const index = indexes[position]!;
         if (outcome !== everyMade) fail(index, this.#whyNot(outcome, "batch", operations[index]!.key));
       }
+      sets = [];
+      indexes = [];
+      size = 0;
     };
-    for (const [index, operation] of operations.entries()) {
+    for (let index = 0; index < operations.length; index++) {
       try {
-        const change = this.#changeOf(operation);
-        group.push({ index, changes: [change] });
-        size += sizeOf([change]);
+        const change = this.#changeOf(operations[index]!, now);
+        sets.push([change]);
+        indexes.push(index);
+        size += sizeOf(change);
       } catch (error) {
         fail(index, error);
       }
-      if (group.length === mostChangesAtOnce || size > mostBytesAtOnce) await send();
+      if (sets.length === mostChangesAtOnce || size > mostBytesAtOnce) await send();
     }
-    await send();
+    if (sets.length > 0) await send();
     if (failures.length > 0) throw partial("batch", this.#storage, failures, operations.length);
   }
 
@@ -94,24 +97,24 @@ export class RecordWriter {
     for (;;) {
       const found = await read({ from, end }, mostChangesAtOnce, false);
       if (found.length === 0) return;
-      const [outcome] = await this.#submit([found.map(({ key }) => ({ key, record: undefined }))], signal);
+      const [outcome] = await this.#submit([found.map(({ key }) => ({ key, record: undefined }))], 0, signal);
       if (outcome !== undefined && outcome !== everyMade) throw this.#whyNot(outcome, "clear", undefined);
       if (found.length < mostChangesAtOnce) return;
       from = `${found.at(-1)!.key}\0`;
     }
   }
 
-  #changeOf({ type, key, ...operation }: Operation<Bytes>): RecordChange {
+  #changeOf(operation: Operation<Bytes>, now: number): RecordChange {
+    const { key } = operation;
     checkKey(key, "batch", this.#storage);
-    if (type === "delete") return { key, record: undefined, ifMatch: operation.options?.ifMatch };
-    const { value, options } = operation as Extract<Operation<Bytes>, { type: "put" }>;
+    if (operation.type === "delete") return { key, record: undefined, ifMatch: operation.options?.ifMatch };
+    const { value, options } = operation;
     checkBytes(value, "batch", this.#storage, key);
-    return changeOf(key, value, this.#versionOf(options), options);
+    return changeOf(key, value, this.#versionOf(options, now), options);
   }
 
-  #versionOf(options: Omit<PutOptions, "signal"> | undefined): RecordVersion {
+  #versionOf(options: Omit<PutOptions, "signal"> | undefined, modifiedAt: number): RecordVersion {
     const etag = this.#etags.next();
-    const modifiedAt = this.#clock.now();
     if (options === undefined) return { etag, modifiedAt };
     const metadata = options.metadata;
     return {
@@ -124,7 +127,6 @@ export class RecordWriter {
 
   /** Makes a change and answers with `result`, or rejects with why it could not be made. */
   #make<T>(operation: string, change: RecordChange, signal: AbortSignal | undefined, result: T): Promise<T> {
-    const changes = [change];
     const made = new Promise<T>((resolve, reject) => {
       const settle = ([outcome = everyMade]: readonly RecordOutcome[]): void => {
         if (outcome === everyMade) resolve(result);
@@ -132,7 +134,7 @@ export class RecordWriter {
       };
       const refuse = (error: unknown): void =>
         reject(signal?.aborted === true ? error : this.#options.translate(error, operation, change.key));
-      this.#options.commits().submit({ changes: [changes], size: sizeOf(changes), signal, settle, reject: refuse });
+      this.#options.commits().submit({ changes: [[change]], size: sizeOf(change), signal, settle, reject: refuse });
     });
     return signal === undefined ? made : untilAborted(made, signal);
   }
@@ -141,8 +143,7 @@ export class RecordWriter {
     return typeof outcome === "number" ? otherVersion(operation, this.#storage, key!) : this.#options.translate(outcome, operation, key);
   }
 
-  #submit(sets: readonly RecordChanges[], signal: AbortSignal | undefined): Promise<readonly RecordOutcome[]> {
-    const size = sets.reduce((sum, changes) => sum + sizeOf(changes), 0);
+  #submit(sets: readonly RecordChanges[], size: number, signal: AbortSignal | undefined): Promise<readonly RecordOutcome[]> {
     const settled = new Promise<readonly RecordOutcome[]>((settle, reject) =>
       this.#options.commits().submit({ changes: sets, size, signal, settle, reject }),
     );
@@ -172,4 +173,4 @@ function writtenInfo(key: string, size: number, { etag, modifiedAt, expiresAt, m
   };
 }
 
-const sizeOf = (changes: RecordChanges): number => changes.reduce((sum, { record }) => sum + (record?.byteLength ?? 0), 0);
+const sizeOf = ({ record }: RecordChange): number => record?.byteLength ?? 0;

@@ -26,6 +26,15 @@ test("the bytes of a record are those of its description", () => {
   );
 });
 
+test("records leave one another as they are, however many are packed and however large they are", () => {
+  const values = Array.from({ length: 300 }, (_, index) => new Uint8Array((index * 97) % 9_000).fill(index));
+  const records = values.map((bytes, index) => packRecord(versions[index % versions.length]!, bytes));
+  for (const [index, record] of records.entries()) {
+    expect(infoOfRecord(record, "test", "key")).toMatchObject(versions[index % versions.length]!);
+    expect(record.subarray(valueStart(record, "test", "key"))).toEqual(values[index]);
+  }
+});
+
 test("a record may begin anywhere in its memory", () => {
   const record = packRecord(versions[3]!, value);
   const memory = new Uint8Array(record.byteLength + 20).fill(0xff);

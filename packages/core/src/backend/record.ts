@@ -29,28 +29,28 @@ const fixed = 10;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** A value with all that is known of its version before it. */
+/** A value with all that is known of its version before it. Small records lie side by side in memory that they share. */
 export function packRecord({ etag, modifiedAt, expiresAt, metadata }: RecordVersion, value: Uint8Array): Bytes {
   const described = metadata === undefined ? undefined : encoder.encode(JSON.stringify(metadata));
-  const start = fixed + (expiresAt === undefined ? 0 : 8) + 1 + etag.length + (described === undefined ? 0 : 4 + described.length);
-  const record = new Uint8Array(start + value.byteLength);
-  const view = new DataView(record.buffer);
-  record[0] = format;
-  record[1] = (expiresAt === undefined ? 0 : hasExpiry) | (described === undefined ? 0 : hasMetadata);
-  view.setFloat64(2, modifiedAt);
-  let at = fixed;
+  const head = fixed + (expiresAt === undefined ? 0 : 8) + 1 + etag.length + (described === undefined ? 0 : 4 + described.length);
+  const size = head + value.byteLength;
+  const { bytes, view, start } = roomFor(size);
+  bytes[start] = format;
+  bytes[start + 1] = (expiresAt === undefined ? 0 : hasExpiry) | (described === undefined ? 0 : hasMetadata);
+  view.setFloat64(start + 2, modifiedAt);
+  let at = start + fixed;
   if (expiresAt !== undefined) {
     view.setFloat64(at, expiresAt);
     at += 8;
   }
-  record[at++] = etag.length;
-  for (let index = 0; index < etag.length; index++) record[at++] = etag.charCodeAt(index);
+  bytes[at++] = etag.length;
+  for (let index = 0; index < etag.length; index++) bytes[at++] = etag.charCodeAt(index);
   if (described !== undefined) {
     view.setUint32(at, described.length);
-    record.set(described, at + 4);
+    bytes.set(described, at + 4);
   }
-  record.set(value, start);
-  return record;
+  bytes.set(value, start + head);
+  return new Uint8Array(bytes.buffer, start, size);
 }
 
 /** When a record expires, before anything else is read of it; `undefined` for what is no record, which the rest refuses. */
@@ -127,3 +127,33 @@ function unknownRecord(record: Uint8Array, storage: string, key: string): Storag
 }
 
 const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView => new DataView(buffer, byteOffset, byteLength);
+
+/** Memory that records are packed into, from `start` on. */
+interface Room {
+  readonly bytes: Bytes;
+  readonly view: DataView;
+  start: number;
+}
+
+/** Bytes that small records share: to get memory takes longer than to fill it. */
+const sharedSize: number = 64 * 1024;
+const largestShared: number = sharedSize / 16;
+
+let shared: Room | undefined;
+let used = 0;
+
+function roomFor(size: number): Room {
+  if (size > largestShared) return makeRoom(size);
+  if (shared === undefined || used + size > sharedSize) {
+    shared = makeRoom(sharedSize);
+    used = 0;
+  }
+  shared.start = used;
+  used += size;
+  return shared;
+}
+
+function makeRoom(size: number): Room {
+  const bytes = new Uint8Array(size);
+  return { bytes, view: viewOf(bytes), start: 0 };
+}

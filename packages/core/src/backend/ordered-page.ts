@@ -41,7 +41,8 @@ export async function orderedPage(options: ListOptions, storage: string, turns: 
   const prefixes: string[] = [];
   let from = firstOf(options, storage);
   if (from === undefined) return { entries, prefixes };
-  let cursor = "";
+  let rolledUp = false; // whether what was taken last is a prefix
+  const cursor = (): string => (rolledUp ? afterPrefix + prefixes.at(-1)! : afterKey + entries.at(-1)!.key);
   for (;;) {
     if (!turns.hasTime) await turns.next();
     signal?.throwIfAborted();
@@ -49,23 +50,19 @@ export async function orderedPage(options: ListOptions, storage: string, turns: 
     const most = Math.min(limit - entries.length - prefixes.length + 1, mostAtOnce);
     const reading = read({ from, end }, most, info);
     const found = reading instanceof Promise ? await reading : reading;
-    let rolledUp = false;
     for (const entry of found) {
-      if (entries.length + prefixes.length === limit) return { entries, prefixes, cursor };
+      if (entries.length + prefixes.length === limit) return { entries, prefixes, cursor: cursor() };
       const { key } = entry;
       const at = delimiter === undefined ? -1 : key.indexOf(delimiter, prefix.length);
       rolledUp = at !== -1;
       if (rolledUp) {
-        const group = key.slice(0, at + delimiter!.length);
-        prefixes.push(group);
-        cursor = afterPrefix + group;
+        prefixes.push(key.slice(0, at + delimiter!.length));
         break;
       }
       entries.push(entry);
-      cursor = afterKey + key;
     }
-    if (!rolledUp && found.length < most) return { entries, prefixes };
-    const next = firstOf({ cursor }, storage);
+    if (found.length === 0 || (!rolledUp && found.length < most)) return { entries, prefixes };
+    const next = firstOf({ cursor: cursor() }, storage);
     if (next === undefined) return { entries, prefixes };
     from = next;
   }

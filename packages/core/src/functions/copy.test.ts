@@ -207,6 +207,37 @@ test("the first failure ends it as it is", async () => {
   await expect(copy(await filled(["a", "b"]), to)).rejects.toBe(failure);
 });
 
+test("a failure that somebody takes does not end it, and one that is thrown on does", async () => {
+  const to = new MapByteStorage();
+  const put = to.put.bind(to);
+  const failure = new StorageError("too-large", "more than fits");
+  to.put = (key, value, options) => (key === "b" ? Promise.reject(failure) : put(key, value, options));
+  const failures: [key: string, error: unknown][] = [];
+  const from = await filled(["a", "b", "c"]);
+  expect(await copy(from, to, { onFailure: (...each) => void failures.push(each) })).toMatchObject({ entries: 2, bytes: 20 });
+  expect(failures).toEqual([["b", failure]]);
+  expect(Object.keys(await contentOf(to))).toEqual(["a", "c"]);
+  const copying = copy(from, to, {
+    onFailure() {
+      throw new Error("enough");
+    },
+  });
+  await expect(copying).rejects.toThrow("enough");
+});
+
+test("an abort is no failure of an entry", async () => {
+  const abort = new AbortController();
+  const to = new MapByteStorage();
+  to.put = () => {
+    abort.abort(new Error("stop"));
+    return Promise.reject(new StorageError("unavailable", "gone"));
+  };
+  const failures: string[] = [];
+  const copying = copy(await filled(["a"]), to, { signal: abort.signal, onFailure: (key) => void failures.push(key) });
+  await expect(copying).rejects.toMatchObject({ code: "unavailable" });
+  expect(failures).toEqual([]);
+});
+
 test("an abort ends it with its reason", async () => {
   const abort = new AbortController();
   const from = await filled(["a", "b", "c"]);

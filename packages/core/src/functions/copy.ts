@@ -27,6 +27,11 @@ export interface CopyOptions {
   readonly concurrency?: number | undefined;
   /** Told after each entry, and after each part of a streamed one. What it throws ends the copy. */
   readonly onProgress?: ((progress: CopyProgress) => void) | undefined;
+  /**
+   * Told of an entry that could not be copied, and the copy goes on; what it throws ends the copy. It is not told of an
+   * abort. @default the first failure ends the copy
+   */
+  readonly onFailure?: ((key: string, error: unknown) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -46,7 +51,8 @@ const streamFrom = 256 * 1024;
 
 /**
  * Copies all entries, or those below a prefix, from one storage into another, with metadata and expiry. Values stream
- * where both sides can. The first failure ends it, and what was copied stays; `overwrite: "never"` goes on from there.
+ * where both sides can. The first failure ends it, unless `onFailure` says otherwise, and what was copied stays;
+ * `overwrite: "never"` goes on from there.
  *
  * Rejects with `unsupported` before anything is written where the target cannot keep the metadata or the expiry that the
  * source may have, unless `drop` names them.
@@ -62,7 +68,12 @@ export async function copy<V>(from: Storage<V>, to: Storage<V>, options: CopyOpt
   const chosen = entries ?? scan(from, { prefix, signal, info: plan.streams });
   await forEachConcurrently(chosen, concurrency, async (info) => {
     signal?.throwIfAborted();
-    await copyEntry(from, to, info, plan, counts, progress);
+    try {
+      await copyEntry(from, to, info, plan, counts, progress);
+    } catch (error) {
+      if (options.onFailure === undefined || signal?.aborted === true) throw error;
+      options.onFailure(info.key, error);
+    }
     progress();
   });
   return counts;

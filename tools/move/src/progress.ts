@@ -1,0 +1,34 @@
+import { Presets, SingleBar } from "cli-progress";
+
+export interface Progress {
+  /** What is done by now, of the total. */
+  show(done: number): void;
+  stop(): void;
+}
+
+/** Starts to tell how far a step is; the total is left out where nobody knows it. */
+export type StartProgress = (title: string, total?: number) => Progress;
+
+/** A line that is rewritten on a terminal, lines elsewhere; on the error output, so that lists can be piped. */
+export const startProgress: StartProgress = (title, total) => (process.stderr.isTTY ? onTerminal(title, total) : inLines(title, total));
+
+function onTerminal(title: string, total: number | undefined): Progress {
+  const rest = total === undefined ? "{value} entries" : "{bar} {percentage}%  {value}/{total} entries  {eta_formatted} left";
+  const bar = new SingleBar({ format: `${title}  ${rest}`, hideCursor: true }, Presets.shades_classic);
+  bar.start(total ?? 0, 0);
+  return { show: (done) => bar.update(done), stop: () => bar.stop() };
+}
+
+/** A line for each twentieth, or for 10,000 entries where the total is not known. */
+function inLines(title: string, total: number | undefined): Progress {
+  const step = total === undefined ? 10_000 : Math.max(1, Math.ceil(total / 20));
+  let next = step;
+  return {
+    show(done) {
+      if (done < next) return;
+      next = done - (done % step) + step;
+      console.error(`${title}: ${done}${total === undefined ? "" : ` of ${total}`} entries`);
+    },
+    stop: () => {},
+  };
+}

@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Committed } from "@stowage/core";
 import type { Change, Fault, Outcome } from "./changes.ts";
-import { faultOf, isUnsure } from "./faults.ts";
+import { done } from "./changes.ts";
+import { faultOf, isBusy, isUnsure } from "./faults.ts";
 import type { Names } from "./schema.ts";
 import { Writes } from "./writes.ts";
 
@@ -30,9 +31,24 @@ export class Transactions {
    */
   run(changes: readonly Change[], now: number): Committed<Outcome> {
     this.#syncFor(changes);
+    return this.#runPlain(changes, now) ?? this.#runTogether(changes, now);
+  }
+
+  /** A statement that stands alone is a transaction, without two more that begin and end it. */
+  #runPlain(changes: readonly Change[], now: number): Committed<Outcome> | undefined {
+    if (changes.length !== 1) return undefined;
+    try {
+      return this.#writes.applyAlone(changes[0]!, now) ? { outcomes: [done], more: false } : undefined;
+    } catch (error) {
+      if (isBusy(error)) throw error;
+      return { outcomes: [fault(error)], more: false };
+    }
+  }
+
+  #runTogether(changes: readonly Change[], now: number): Committed<Outcome> {
     this.#begin.run();
     try {
-      const outcomes = changes.map((change) => this.#writes.apply(change, now));
+      const outcomes = this.#writes.applyEach(changes, now);
       const more = this.#writes.sweep(now);
       this.#commit.run();
       return { outcomes, more };

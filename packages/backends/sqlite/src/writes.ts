@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { rangeUnder } from "@stowage/core";
 import type { All, Change, Clear, Publish, Put, Remove } from "./changes.ts";
 import { done } from "./changes.ts";
+import { isPlain, plainAtOnce, Puts } from "./puts.ts";
 import { afterAllKeys } from "./rows.ts";
 import type { Names } from "./schema.ts";
 import { chunkSize } from "./schema.ts";
@@ -24,19 +25,30 @@ export class Writes {
   readonly #database: DatabaseSync;
   readonly #names: Names;
   readonly #statements = new Map<string, StatementSync>();
-  readonly #put: StatementSync;
+  readonly #puts: Puts;
   #nextSweep = Number.NEGATIVE_INFINITY;
   #hasHidden = true;
 
   constructor(database: DatabaseSync, names: Names) {
     this.#database = database;
     this.#names = names;
-    this.#put = database.prepare(
-      `INSERT INTO ${names.entries} (key, size, etag, modified_at, expires_at, metadata, body, value)
-       VALUES (CAST(? AS BLOB), ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (key) DO UPDATE SET size = excluded.size, etag = excluded.etag, modified_at = excluded.modified_at,
-         expires_at = excluded.expires_at, metadata = excluded.metadata, body = excluded.body, value = excluded.value`,
-    );
+    this.#puts = new Puts(database, names);
+  }
+
+  /** Makes a plain put by itself, outside of a transaction. Answers whether it did: nothing has changed if not. */
+  applyAlone(change: Change, now: number): boolean {
+    return !this.#hasHidden && now < this.#nextSweep && isPlain(change) && this.#puts.putPlain([change]);
+  }
+
+  /** Makes changes one after the other; plain puts share a statement. */
+  applyEach(changes: readonly Change[], now: number): number[] {
+    const outcomes: number[] = [];
+    for (let start = 0; start < changes.length; start += plainAtOnce) {
+      const some = changes.slice(start, start + plainAtOnce);
+      const together = some.length === plainAtOnce && some.every(isPlain) && this.#puts.putPlain(some);
+      for (const change of some) outcomes.push(together ? done : this.apply(change, now));
+    }
+    return outcomes;
   }
 
   apply(change: Change, now: number): number {
@@ -80,20 +92,21 @@ export class Writes {
     return more || this.#hasHidden;
   }
 
-  #applyPut({ key, value, version, ifMatch, ifNoneMatch }: Put, now: number): number {
+  #applyPut(put: Put, now: number): number {
+    if (isPlain(put) && this.#puts.putPlain([put])) return done;
+    const { key, value, version, ifMatch, ifNoneMatch } = put;
     if (!this.#holds(key, ifMatch, ifNoneMatch, now)) return 0;
     if (version.expiresAt !== undefined && version.expiresAt <= now) return this.#remove(key);
-    const { etag, modifiedAt, expiresAt = null, metadata = null } = version;
     const size = value.byteLength;
     if (size <= chunkSize) {
-      this.#put.run(key, size, etag, modifiedAt, expiresAt, metadata, null, value);
+      this.#puts.put(key, size, version, value, null);
       return done;
     }
     const body = newBody();
     for (let start = 0, position = 0; start < size; start += chunkSize, position++) {
       this.#addChunk(body, position, value.subarray(start, start + chunkSize));
     }
-    this.#put.run(key, size, etag, modifiedAt, expiresAt, metadata, body, null);
+    this.#puts.put(key, size, version, null, body);
     this.#hasHidden = true;
     return done;
   }
@@ -104,7 +117,7 @@ export class Writes {
 
   #applyAll({ changes }: All, now: number): number {
     this.#run("SAVEPOINT batch");
-    const failed = changes.findIndex((change) => this.apply(change, now) !== done);
+    const failed = this.applyEach(changes, now).findIndex((outcome) => outcome !== done);
     if (failed !== -1) this.#run("ROLLBACK TO batch");
     this.#run("RELEASE batch");
     return failed === -1 ? done : failed;
@@ -135,8 +148,7 @@ export class Writes {
     }
     const { changes } = this.#run(`DELETE FROM ${hidden} WHERE body = ?`, body);
     if (Number(changes) !== 1) throw new Error("The value that was being written is not there any more: it was taken for abandoned.");
-    const { etag, modifiedAt, expiresAt = null, metadata = null } = version;
-    this.#put.run(key, size, etag, modifiedAt, expiresAt, metadata, body, null);
+    this.#puts.put(key, size, version, null, body);
     this.#hasHidden = true;
     return done;
   }

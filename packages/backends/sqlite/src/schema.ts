@@ -31,17 +31,18 @@ export function namesOf(table: string): Names {
 
 /**
  * Makes what is missing. A body belongs to one row at the most, and is hidden by the database itself when that row goes or
- * gets another one, whatever the statement was.
+ * gets another one, whatever the statement was. Nothing of an entry is declared `NOT NULL`: SQLite would copy each page that
+ * a statement of several rows touches, to be able to take it back.
  */
 export function createTables(database: DatabaseSync, table: string): void {
   const { entries, chunks, hidden } = namesOf(table);
   database.exec(`
     CREATE TABLE IF NOT EXISTS ${entries} (
       id INTEGER PRIMARY KEY,
-      key BLOB NOT NULL,
-      size INTEGER NOT NULL,
-      etag TEXT NOT NULL,
-      modified_at REAL NOT NULL,
+      key BLOB,
+      size INTEGER,
+      etag TEXT,
+      modified_at REAL,
       expires_at REAL,
       metadata TEXT,
       body INTEGER,

@@ -43,7 +43,7 @@ export class Writer {
   }
 
   put(key: string, value: Uint8Array, options: PutOptions | undefined): Promise<EntryInfo> {
-    const change = this.#putOf("put", key, value, options);
+    const change = this.#putOf(key, value, options);
     const size = value.byteLength;
     return this.#make(change, { operation: "put", key, signal: options?.signal }, size, writtenInfo(key, size, change.version));
   }
@@ -63,31 +63,30 @@ export class Writer {
   async batchEach(operations: readonly Operation<Bytes>[], signal: AbortSignal | undefined): Promise<void> {
     const failures: Failure[] = [];
     const fail = (index: number, error: unknown): void => void failures.push({ index, key: operations[index]!.key, error });
-    let group: { readonly index: number; readonly change: Change }[] = [];
+    let changes: Change[] = [];
+    let indexes: number[] = [];
     let size = 0;
     const send = async (): Promise<void> => {
-      const sent = group;
-      const outcomes = await this.#submit(
-        sent.map(({ change }) => change),
-        size,
-        signal,
-      );
-      for (const [position, outcome] of outcomes.entries()) {
-        const { index } = sent[position]!;
-        if (outcome !== done) fail(index, whyNot(outcome, "batch", operations[index]!.key));
+      const sent = indexes;
+      const outcomes = await this.#submit(changes, size, signal);
+      for (let position = 0; position < outcomes.length; position++) {
+        const index = sent[position]!;
+        if (outcomes[position] !== done) fail(index, whyNot(outcomes[position]!, "batch", operations[index]!.key));
       }
-      group = [];
+      changes = [];
+      indexes = [];
       size = 0;
     };
-    for (const [index, operation] of operations.entries()) {
+    for (let index = 0; index < operations.length; index++) {
       try {
-        const change = this.#changeOf(operation);
-        group.push({ index, change });
+        const change = this.#changeOf(operations[index]!);
+        changes.push(change);
+        indexes.push(index);
         size += sizeOf(change);
       } catch (error) {
         fail(index, error);
       }
-      if (group.length === mostChangesAtOnce || size > mostBytesAtOnce) await send();
+      if (changes.length === mostChangesAtOnce || size > mostBytesAtOnce) await send();
     }
     await send();
     if (failures.length > 0) throw partial("batch", storageName, failures, operations.length);
@@ -143,15 +142,15 @@ export class Writer {
     if (!holds) throw otherVersion("write", storageName, key);
   }
 
-  #changeOf({ type, key, ...operation }: Operation<Bytes>): Put | Remove {
-    if (type === "put") return this.#putOf("batch", key, (operation as { value: Bytes }).value, operation.options);
+  #changeOf(operation: Operation<Bytes>): Put | Remove {
+    const { key } = operation;
     checkKey(key, "batch", storageName);
-    return { type: "delete", key, ifMatch: operation.options?.ifMatch };
+    if (operation.type === "delete") return { type: "delete", key, ifMatch: operation.options?.ifMatch };
+    checkBytes(operation.value, "batch", storageName, key);
+    return this.#putOf(key, operation.value, operation.options);
   }
 
-  #putOf(operation: "put" | "batch", key: string, value: Uint8Array, options: PutOptions | undefined): Put {
-    checkKey(key, operation, storageName);
-    checkBytes(value, operation, storageName, key);
+  #putOf(key: string, value: Uint8Array, options: PutOptions | undefined): Put {
     const version = this.#versionOf(withExpiry(options, this.#clock));
     return { type: "put", key, value, version, ifMatch: options?.ifMatch, ifNoneMatch: options?.ifNoneMatch };
   }

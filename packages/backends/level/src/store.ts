@@ -25,6 +25,9 @@ const firstKey = "\u0001";
 const inBytes = { keyEncoding: "view" } as const;
 const nothing: Uint8Array = new Uint8Array(0);
 
+/** Bytes of keys that one read gives at the most: more than a page of the longest ones, so that each page is one read. */
+const mostKeyBytes: number = 2 * 1024 * 1024;
+
 /** Rows of one read of entries whose values have to be looked at. */
 const mostRecordsAtOnce = 100;
 
@@ -70,7 +73,7 @@ export class LevelStore implements RecordStore {
   }
 
   async #keys(range: { gte: string; lt?: string }, most: number): Promise<readonly EntryInfo[]> {
-    const keys = this.#database.keys({ ...range, limit: most });
+    const keys = this.#database.keys({ ...range, limit: most, highWaterMarkBytes: mostKeyBytes });
     try {
       const found: EntryInfo[] = [];
       while (found.length < most) {

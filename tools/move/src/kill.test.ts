@@ -40,6 +40,23 @@ test("a move from SQLite to LMDB that is killed again and again goes on, and los
   console.log(`STOWAGE_SEED=${seed}: ${kills} kills, ${reached} of ${count} entries were there after the last`);
 });
 
+test("a move that is killed while it empties the source goes on, and the target has all of it", { timeout: 120_000 }, async () => {
+  const storages = await storageFile(file);
+  await withStorages(storages, (opened) => fill(opened.bytes("notes"), 2_000, { whole: true }));
+  const before = await withStorages(storages, (opened) => contentsOf(opened.bytes("notes")));
+  const killed = new Command([storages, "notes", "archive", "--remove", "--concurrency", "4"]);
+  await killed.says("remove: ");
+  await killed.kill();
+  const left = await withStorages(storages, (opened) => contentsOf(opened.bytes("notes")));
+  expect(left.size).toBeLessThan(before.size);
+  expect(wrongIn(left, before)).toEqual([]);
+
+  const last = new Command([storages, "notes", "archive", "--remove"]);
+  expect(await last.end(), last.output).toBe(0);
+  expect(await withStorages(storages, (opened) => contentsOf(opened.bytes("notes")))).toEqual(new Map());
+  expect(await withStorages(storages, (opened) => contentsOf(opened.bytes("archive")))).toEqual(before);
+});
+
 const wrongIn = (arrived: ReadonlyMap<string, string>, before: ReadonlyMap<string, string>): string[] =>
   [...arrived].filter(([key, content]) => before.get(key) !== content).map(([key]) => key);
 

@@ -27,8 +27,10 @@ import {
   cancelSource,
   checkBatch,
   checkBytes,
+  checkClearOptions,
   checkDeleteOptions,
   checkKey,
+  checkKeys,
   checkListOptions,
   checkOptions,
   checkPutOptions,
@@ -146,7 +148,7 @@ export class SqliteStorage extends BaseByteStorage {
 
   override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<Bytes> | undefined)[]> {
     return rejecting(() => {
-      for (const key of keys) checkKey(key, "getEntries", storageName);
+      checkKeys(keys, "getEntries", storageName);
       return this.#run("getEntries", undefined, options?.signal, ({ reader }) => reader.entries(keys, options?.signal));
     });
   }
@@ -192,7 +194,10 @@ export class SqliteStorage extends BaseByteStorage {
   }
 
   override clear(options?: ClearOptions): Promise<void> {
-    return this.#run("clear", undefined, options?.signal, ({ writer }) => writer.clear(options?.prefix ?? "", options?.signal));
+    return rejecting(() => {
+      checkClearOptions(options, this);
+      return this.#run("clear", undefined, options?.signal, ({ writer }) => writer.clear(options?.prefix ?? "", options?.signal));
+    });
   }
 
   override read(key: string, options: ReadOptions = {}): Promise<Entry<ReadableStream<Bytes>> | undefined> {

@@ -65,6 +65,25 @@ describe("writes of one turn", () => {
     expect((await storage.list()).entries.map(({ key }) => key)).toEqual(["a", "b", "c"]);
   });
 
+  test("leave nothing of what was there, however many they are", async () => {
+    const path = await freshPath();
+    const storage = open(path, { clock: new VirtualClock() });
+    const keys = Array.from({ length: 40 }, (_, index) => `key${String(index).padStart(2, "0")}`);
+    await storage.put(keys[3]!, bytes("old"), { ttl: 1_000 });
+    await storage.put(keys[17]!, bytes("old"), { metadata: { colour: "red" } });
+    await storage.put(keys[20]!, noise(1024 * 1024));
+    await Promise.all([...keys, keys[39]!].map((key, index) => storage.put(key, bytes(String(index)))));
+    const expected = keys.map((key, index) => ({ key, value: bytes(index === 39 ? "40" : String(index)) }));
+    const entries = await storage.getEntries(keys);
+    expect(entries.map((entry) => ({ key: entry!.key, value: entry!.value }))).toEqual(expected);
+    expect(entries.filter((entry) => entry!.expiresAt !== undefined || entry!.metadata !== undefined)).toEqual([]);
+    await storage.close();
+    const database = new DatabaseSync(path, { readOnly: true });
+    const { bodies } = database.prepare("SELECT count(body) AS bodies FROM entries").get() as { bodies: number };
+    expect(bodies).toBe(0);
+    database.close();
+  });
+
   test("do not keep timers from running, however many there are", async () => {
     const storage = open(await freshPath());
     let turns = 0;

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { BrokenStorage } from "./control.ts";
 import { brokenCodecs, PlainJson } from "./layers/codecs.ts";
 import { brokenLayers, IdleLayer } from "./layers/layers.ts";
+import { brokenArguments } from "./storages/arguments.ts";
 import { brokenBulk } from "./storages/bulk.ts";
 import { brokenCalls } from "./storages/calls.ts";
 import { brokenConditions } from "./storages/conditions.ts";
@@ -27,6 +28,7 @@ const brokenStorages: readonly BrokenStorage[] = [
   ...brokenLists,
   ...brokenBulk,
   ...brokenCalls,
+  ...brokenArguments,
 ];
 
 /** A hung call is waited for by the real clock, so briefly. */

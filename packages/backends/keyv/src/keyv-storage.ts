@@ -24,6 +24,7 @@ import {
   checkBytes,
   checkDeleteOptions,
   checkKey,
+  checkKeys,
   checkListOptions,
   checkOptions,
   checkPutOptions,
@@ -145,6 +146,7 @@ class KeyvStorage extends BaseByteStorage {
 
   override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<Bytes> | undefined)[]> {
     return rejecting(() => {
+      checkKeys(keys, "getEntries", storageName);
       const stored = keys.map((key) => this.#storedKey(key, "getEntries"));
       return this.#run("getEntries", undefined, options?.signal, async (port) => {
         const found = await port.getMany(stored);

@@ -17,7 +17,9 @@ import type {
 import {
   BaseStorage,
   checkBatch,
+  checkClearOptions,
   checkDeleteOptions,
+  checkKeys,
   checkListOptions,
   checkPutOptions,
   Lifecycle,
@@ -73,6 +75,7 @@ export class MemoryStorage<V> extends BaseStorage<V> {
 
   override async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
     this.begin("getEntries", options);
+    checkKeys(keys, "getEntries", this.name);
     return keys.map((key) => this.entries.entryOf(key, this.entries.find(key, "getEntries")));
   }
 
@@ -118,6 +121,7 @@ export class MemoryStorage<V> extends BaseStorage<V> {
 
   override async clear(options?: ClearOptions): Promise<void> {
     this.begin("clear", options);
+    checkClearOptions(options, this);
     this.entries.clear(options?.prefix);
   }
 
@@ -174,6 +178,8 @@ export class MemoryStorage<V> extends BaseStorage<V> {
 }
 
 /** Whether options say nothing about the entry: layers that limit time hand down a signal and no more. */
-function hasOnlySignal({ ttl, expiresAt, metadata, ifMatch, ifNoneMatch }: PutOptions): boolean {
+function hasOnlySignal(options: PutOptions): boolean {
+  if (typeof options !== "object" || options === null) return false; // refused where options are looked at
+  const { ttl, expiresAt, metadata, ifMatch, ifNoneMatch } = options;
   return ttl === undefined && expiresAt === undefined && metadata === undefined && ifMatch === undefined && ifNoneMatch === undefined;
 }

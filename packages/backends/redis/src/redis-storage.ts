@@ -24,8 +24,10 @@ import {
   cancelSource,
   checkBatch,
   checkBytes,
+  checkClearOptions,
   checkDeleteOptions,
   checkKey,
+  checkKeys,
   checkListOptions,
   checkPutOptions,
   checkReadOptions,
@@ -150,7 +152,7 @@ export class RedisStorage extends BaseByteStorage {
 
   override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<Bytes> | undefined)[]> {
     return rejecting(() => {
-      for (const key of keys) checkKey(key, "getEntries", storageName);
+      checkKeys(keys, "getEntries", storageName);
       return this.#run("getEntries", options?.signal, () => Promise.all(keys.map((key) => this.#reader.entry(key, "getEntries"))));
     });
   }
@@ -203,9 +205,12 @@ export class RedisStorage extends BaseByteStorage {
   }
 
   override clear(options?: ClearOptions): Promise<void> {
-    return this.#run("clear", options?.signal, () =>
-      this.#ordered ? this.#clearIndexed(options) : deleteEach(this.#writer, this.#scan(options), options?.signal),
-    );
+    return rejecting(() => {
+      checkClearOptions(options, this);
+      return this.#run("clear", options?.signal, () =>
+        this.#ordered ? this.#clearIndexed(options) : deleteEach(this.#writer, this.#scan(options), options?.signal),
+      );
+    });
   }
 
   override read(key: string, options: ReadOptions = {}): Promise<Entry<ReadableStream<Bytes>> | undefined> {

@@ -23,12 +23,13 @@ export class Reader {
     this.#settings = settings;
   }
 
-  async info(key: string, { signal }: CallOptions = {}): Promise<EntryInfo | undefined> {
-    const object = await this.#object(key, signal);
+  async info(key: string, options?: CallOptions): Promise<EntryInfo | undefined> {
+    const object = await this.#object(key, options?.signal);
     return object === undefined ? undefined : infoOf(key, object);
   }
 
-  async entry(key: string, operation: "get" | "getEntry" | "getEntries", { signal }: CallOptions = {}): Promise<Entry<Bytes> | undefined> {
+  async entry(key: string, operation: "get" | "getEntry" | "getEntries", options?: CallOptions): Promise<Entry<Bytes> | undefined> {
+    const signal = options?.signal;
     const download = await this.#settings.transport.get(this.#inner(key), undefined, signal);
     this.#bucketIsThere = true;
     if (download === undefined) return undefined;

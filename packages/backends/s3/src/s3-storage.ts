@@ -26,9 +26,11 @@ import {
   cancelSource,
   checkBatch,
   checkBytes,
+  checkClearOptions,
   checkDeleteOptions,
   checkKey,
   checkListOptions,
+  checkOperations,
   checkPutOptions,
   checkReadOptions,
   checkSource,
@@ -188,6 +190,7 @@ export class S3Storage extends BaseByteStorage {
   /** Deletes go together, 1,000 in a request; everything else is a request of its own. */
   override batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
     return rejecting(() => {
+      checkOperations(operations, this);
       for (const operation of operations) if (operation.type === "put") this.#checkPut(operation.options, "batch");
       checkBatch(operations, options, this);
       return this.#run("batch", options, async () => {
@@ -208,7 +211,10 @@ export class S3Storage extends BaseByteStorage {
   }
 
   override clear(options?: ClearOptions): Promise<void> {
-    return this.#run("clear", options, () => this.#bulk.clear(options));
+    return rejecting(() => {
+      checkClearOptions(options, this);
+      return this.#run("clear", options, () => this.#bulk.clear(options));
+    });
   }
 
   override read(key: string, options: ReadOptions = {}): Promise<Entry<ReadableStream<Bytes>> | undefined> {

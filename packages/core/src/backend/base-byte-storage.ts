@@ -27,7 +27,6 @@ export abstract class BaseByteStorage extends BaseStorage<Bytes> implements Byte
   }
 
   async write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
-    const { size, ...putOptions } = options;
     try {
       checkSource(source, this.name, key);
       checkKey(key, "write", this.name);
@@ -38,6 +37,7 @@ export abstract class BaseByteStorage extends BaseStorage<Bytes> implements Byte
       cancelSource(source, error);
       throw error;
     }
+    const { size, ...putOptions } = options;
     const chunks: Uint8Array[] = [];
     let received = 0;
     for await (const chunk of readSource(source, options.signal)) {

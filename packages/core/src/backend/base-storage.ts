@@ -14,7 +14,7 @@ import type {
   PutOptions,
   Storage,
 } from "../contract/contract.ts";
-import { checkKey } from "../contract/keys.ts";
+import { checkKeys } from "../contract/keys.ts";
 import { checkBatch } from "../contract/options.ts";
 import type { Failure } from "../contract/storage-error.ts";
 import { StorageError } from "../contract/storage-error.ts";
@@ -48,7 +48,7 @@ export abstract class BaseStorage<V> implements Storage<V> {
 
   async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
     options?.signal?.throwIfAborted();
-    for (const key of keys) checkKey(key, "getEntries", this.name);
+    checkKeys(keys, "getEntries", this.name);
     const entries: (Entry<V> | undefined)[] = Array.from({ length: keys.length });
     await forEachConcurrently(keys, concurrency, async (key, index) => {
       entries[index] = await this.getEntry(key, options);

@@ -16,8 +16,8 @@ import type {
   PutOptions,
   WriteOptions,
 } from "../contract/contract.ts";
-import { checkKey } from "../contract/keys.ts";
-import { checkBatch, checkDeleteOptions, checkListOptions, checkPutOptions, isExpired } from "../contract/options.ts";
+import { checkKey, checkKeys } from "../contract/keys.ts";
+import { checkBatch, checkClearOptions, checkDeleteOptions, checkListOptions, checkPutOptions, isExpired } from "../contract/options.ts";
 import { cancelSource, checkSource, readSource, untilAborted } from "../contract/sources.ts";
 import { rejecting } from "../shapes/rejecting.ts";
 import { BaseByteStorage, otherVersion, wrongSize } from "./base-byte-storage.ts";
@@ -95,7 +95,7 @@ export abstract class RecordStorage extends BaseByteStorage {
 
   override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<Bytes> | undefined)[]> {
     return rejecting(() => {
-      for (const key of keys) checkKey(key, "getEntries", this.name);
+      checkKeys(keys, "getEntries", this.name);
       const { turns } = this.#options;
       return this.#run("getEntries", undefined, options?.signal, async (store) => {
         const entries: (Entry<Bytes> | undefined)[] = [];
@@ -152,7 +152,10 @@ export abstract class RecordStorage extends BaseByteStorage {
   }
 
   override clear(options?: ClearOptions): Promise<void> {
-    return this.#run("clear", undefined, options?.signal, (store) => this.#writer.clear(store.range, options));
+    return rejecting(() => {
+      checkClearOptions(options, this);
+      return this.#run("clear", undefined, options?.signal, (store) => this.#writer.clear(store.range, options));
+    });
   }
 
   /** Collects the value in memory, then puts it. */

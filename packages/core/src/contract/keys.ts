@@ -12,6 +12,12 @@ export function checkKey(key: string, operation: string, storage: string): void 
   throw new StorageError("invalid-key", `A key must be ${whatIsWrong(key)}.`, { operation, storage, key });
 }
 
+/** Refuses what is no array of keys. */
+export function checkKeys(keys: readonly string[], operation: string, storage: string): void {
+  if (!Array.isArray(keys)) throw new StorageError("invalid-key", `${operation} takes an array of keys.`, { operation, storage });
+  for (const key of keys as readonly string[]) checkKey(key, operation, storage);
+}
+
 /** Whether something is a legal key. */
 export function isKey(key: unknown): key is string {
   return (

@@ -3,6 +3,7 @@ import { systemClock } from "./clock.ts";
 import type {
   AnyStorage,
   BatchOptions,
+  ClearOptions,
   Condition,
   DeleteOptions,
   ListOptions,
@@ -23,7 +24,7 @@ type Named = Pick<AnyStorage, "name">;
 
 /**
  * Put options with `ttl` turned into `expiresAt`; the same object where there is no `ttl`.
- * Refuses both together, and numbers that are not finite and positive, in the name of `storage`.
+ * Refuses what are no options, both together, and numbers that are not finite and positive, in the name of `storage`.
  */
 export function withExpiry<O extends Omit<PutOptions, "signal">>(options: O, clock: Clock, storage?: Named, operation?: OperationName): O;
 export function withExpiry<O extends Omit<PutOptions, "signal">>(
@@ -38,7 +39,9 @@ export function withExpiry<O extends Omit<PutOptions, "signal">>(
   storage?: Named,
   operation: OperationName = "put",
 ): O | undefined {
-  if (options === undefined || (options.ttl === undefined && options.expiresAt === undefined)) return options;
+  if (options === undefined) return undefined;
+  checkGroup(options, storage, operation);
+  if (options.ttl === undefined && options.expiresAt === undefined) return options;
   if (options.ttl === undefined) {
     checkTime("expiresAt", options.expiresAt, storage, operation);
     return options;
@@ -49,8 +52,9 @@ export function withExpiry<O extends Omit<PutOptions, "signal">>(
   return { ...rest, expiresAt: clock.now() + ttl } as O;
 }
 
-/** The operations of a batch with `ttl` turned into `expiresAt`; the same array where there is none. */
+/** The operations of a batch with `ttl` turned into `expiresAt`; the same array where there is none. Refuses what are no operations. */
 export function withExpiries<V>(operations: readonly Operation<V>[], clock: Clock, storage?: Named): readonly Operation<V>[] {
+  checkOperations(operations, storage);
   if (!operations.some((operation) => operation.type === "put" && operation.options?.ttl !== undefined)) return operations;
   return operations.map((operation) =>
     operation.type === "put" && operation.options?.ttl !== undefined
@@ -66,6 +70,7 @@ export function checkPutOptions(
   operation: "put" | "write" | "batch",
 ): void {
   if (options === undefined) return;
+  checkGroup(options, storage, operation);
   const { ttl, expiresAt, metadata, ifMatch, ifNoneMatch, size } = options;
   const refuse = (message: string): never => refuseOption(message, storage, operation);
   if (size !== undefined && !(Number.isInteger(size) && size >= 0)) refuse("size must be a whole number of bytes.");
@@ -102,7 +107,9 @@ export function checkDeleteOptions(
   storage: Refusing,
   operation: "delete" | "batch" = "delete",
 ): void {
-  if (options?.ifMatch === undefined) return;
+  if (options === undefined) return;
+  checkGroup(options, storage, operation);
+  if (options.ifMatch === undefined) return;
   if (typeof options.ifMatch !== "string") refuseOption("ifMatch must be an etag.", storage, operation);
   needCondition("delete", storage, operation);
 }
@@ -110,6 +117,7 @@ export function checkDeleteOptions(
 /** Refuses read options that make no sense. */
 export function checkReadOptions(options: ReadOptions | undefined, storage: Refusing): void {
   if (options === undefined) return;
+  checkGroup(options, storage, "read");
   const { start, end, ifMatch } = options;
   if (start !== undefined && !Number.isInteger(start)) refuseOption("start must be a whole number of bytes.", storage, "read");
   if (end !== undefined && !Number.isInteger(end)) refuseOption("end must be a whole number of bytes.", storage, "read");
@@ -121,11 +129,12 @@ export function checkListOptions(options: ListOptions | undefined, storage: Refu
   const { list } = storage.capabilities;
   if (list === "none") refuseAbility("list", storage, "list");
   if (options === undefined) return;
+  checkGroup(options, storage, "list");
   const refuse = (message: string): never => refuseOption(message, storage, "list");
   const { prefix, delimiter, startAfter, cursor, limit } = options;
   if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1)) refuse("limit must be a whole number of at least 1.");
   for (const [name, text] of Object.entries({ prefix, delimiter, startAfter, cursor })) {
-    if (text !== undefined && !(typeof text === "string" && text.isWellFormed())) refuse(`${name} must be a well-formed string.`);
+    checkText(name, text, storage, "list");
   }
   if (delimiter === "") refuse("delimiter must not be empty.");
   if (cursor !== undefined && startAfter !== undefined) refuse("Give either cursor or startAfter, not both.");
@@ -133,15 +142,34 @@ export function checkListOptions(options: ListOptions | undefined, storage: Refu
   if (list === "unordered" && startAfter !== undefined) refuseAbility("startAfter, which needs an ordered list", storage, "list");
 }
 
+/** Refuses options of a clear that make no sense, so that none that was asked for a part takes all. */
+export function checkClearOptions(options: ClearOptions | undefined, storage: Named): void {
+  if (options === undefined) return;
+  checkGroup(options, storage, "clear");
+  checkText("prefix", options.prefix, storage, "clear");
+}
+
 /** Refuses a batch that makes no sense or that the storage's `capabilities` do not name. Keys and values are left to the storage. */
 export function checkBatch<V>(operations: readonly Operation<V>[], options: BatchOptions | undefined, storage: Refusing): void {
+  if (options !== undefined) checkGroup(options, storage, "batch");
+  checkOperations(operations, storage);
   const atomic = options?.atomic === true;
   if (atomic && !storage.capabilities.atomicBatch) refuseAbility("atomic", storage, "batch");
   for (const operation of operations) {
     if (operation.type === "put") checkPutOptions(operation.options, storage, "batch");
-    else if (operation.type === "delete") checkDeleteOptions(operation.options, storage, "batch");
-    else refuseOption('An operation of a batch must have the type "put" or "delete".', storage, "batch");
+    else checkDeleteOptions(operation.options, storage, "batch");
     if (!atomic && isConditional(operation.options)) refuseOption("Conditions inside a batch need atomic: true.", storage, "batch");
+  }
+}
+
+/** Refuses what is no array of operations. What is in them is left to `checkBatch`. */
+export function checkOperations(operations: readonly Operation<unknown>[], storage?: Named): void {
+  if (!Array.isArray(operations)) refuseOption("batch takes an array of operations.", storage, "batch");
+  for (const operation of operations as readonly (Operation<unknown> | null | undefined)[]) {
+    const type = operation?.type;
+    if (type !== "put" && type !== "delete")
+      refuseOption('An operation of a batch must have the type "put" or "delete".', storage, "batch");
+    if (operation?.options !== undefined) checkGroup(operation.options, storage, "batch");
   }
 }
 
@@ -166,6 +194,16 @@ export function refuseAbility(ability: string, storage: Refusing, operation: Ope
 const eitherTtlOrExpiresAt = "Give either ttl or expiresAt, not both.";
 
 const metadataName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+
+/** Options are an object: callers without types may hand in anything else. */
+function checkGroup(options: unknown, storage: Named | undefined, operation: OperationName): void {
+  if (typeof options !== "object" || options === null) refuseOption(`The options of ${operation} must be an object.`, storage, operation);
+}
+
+function checkText(name: string, text: unknown, storage: Named, operation: OperationName): void {
+  if (text === undefined || (typeof text === "string" && text.isWellFormed())) return;
+  refuseOption(`${name} must be a well-formed string.`, storage, operation);
+}
 
 function checkTime(name: "ttl" | "expiresAt", value: unknown, storage: Named | undefined, operation: OperationName): void {
   if (typeof value === "number" && Number.isFinite(value) && value > 0) return;

@@ -19,7 +19,7 @@ import type {
   WriteOptions,
 } from "../contract/contract.ts";
 import { Deadlines } from "../contract/deadlines.ts";
-import { checkKey } from "../contract/keys.ts";
+import { checkKey, checkKeys } from "../contract/keys.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import type { Tap } from "../contract/tapped-source.ts";
 import { tappedSource } from "../contract/tapped-source.ts";
@@ -102,6 +102,7 @@ export class LimitedStorage<V> extends AroundStorage<V> {
   }
 
   override async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
+    checkKeys(keys, "getEntries", this.name);
     for (const key of keys) this.#checkKey(key, "getEntries");
     return await super.getEntries(keys, options);
   }

@@ -167,7 +167,7 @@ test("a stream passes the second hook, which can read again below", async () => 
   expect(storage.seen.length).toBe(2);
 });
 
-test("options of untyped callers that are null reject at the worst, and never throw", async () => {
+test("options of untyped callers that are null go below as they are, or are refused here", async () => {
   const storage = watchedBytes(new MapByteStorage());
   const none = null as never;
   const calls = [
@@ -178,5 +178,5 @@ test("options of untyped callers that are null reject at the worst, and never th
     () => storage.get("k", none),
     () => storage.read("k", none),
   ];
-  for (const call of calls) await call().catch((error: unknown) => expect(error).toBeInstanceOf(TypeError));
+  for (const call of calls) await call().catch((error: unknown) => expect(error).toMatchObject({ code: "invalid-option" }));
 });

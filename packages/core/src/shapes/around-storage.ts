@@ -102,10 +102,10 @@ export abstract class AroundStorage<V> extends ForwardingStorage<V> {
     return this.#send(reading("clear", undefined, options), (signal) => this.below.clear(withSignal(options, signal)));
   }
 
-  override read(key: string, options?: ReadOptions): Promise<StreamEntry | undefined> {
+  override read(key: string, options: ReadOptions = {}): Promise<StreamEntry | undefined> {
     const call = reading("read", key, options);
     const again = (other: ReadOptions): Promise<StreamEntry | undefined> => this.belowBytes.read(key, other);
-    const entry = this.#send(call, (signal) => again(withSignal(options, signal) ?? {}));
+    const entry = this.#send(call, (signal) => again(withSignal(options, signal)));
     return entry.then((found) => found && this.aroundStream(call, found, again));
   }
 
@@ -162,7 +162,11 @@ function reading(operation: OperationName, key: string | undefined, options: Cal
 const repeatableUnder = (options: PutOptions | DeleteOptions | undefined): Call["repeatable"] =>
   isConditional(options) ? "without-effect" : "always";
 
+function withSignal<O extends CallOptions>(options: O, signal: AbortSignal | undefined): O;
+function withSignal<O extends CallOptions>(options: O | undefined, signal: AbortSignal | undefined): O | undefined;
 function withSignal<O extends CallOptions>(options: O | undefined, signal: AbortSignal | undefined): O | undefined {
   if (signal === undefined) return options;
-  return (options === undefined ? { signal } : { ...options, signal }) as O;
+  if (options === undefined) return { signal } as O;
+  if (typeof options !== "object" || options === null) return options; // refused below
+  return { ...options, signal };
 }

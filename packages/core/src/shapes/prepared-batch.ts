@@ -1,5 +1,6 @@
 import { partial } from "../backend/partial.ts";
 import type { BatchOptions, Operation } from "../contract/contract.ts";
+import { checkOperations } from "../contract/options.ts";
 import type { Failure } from "../contract/storage-error.ts";
 import { StorageError } from "../contract/storage-error.ts";
 
@@ -15,6 +16,7 @@ export async function preparedBatch<V, I>(
   prepare: (operation: Operation<V>) => Operation<I> | Promise<Operation<I>>,
   send: (prepared: readonly Operation<I>[]) => Promise<void>,
 ): Promise<void> {
+  checkOperations(operations, { name });
   const refused: Failure[] = [];
   const positions: number[] = [];
   const prepared: Operation<I>[] = [];

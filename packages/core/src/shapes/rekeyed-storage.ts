@@ -15,7 +15,8 @@ import type {
   ReadOptions,
   WriteOptions,
 } from "../contract/contract.ts";
-import { checkListOptions } from "../contract/options.ts";
+import { checkKeys } from "../contract/keys.ts";
+import { checkClearOptions, checkListOptions } from "../contract/options.ts";
 import { ForwardingStorage } from "./forwarding-storage.ts";
 import { preparedBatch } from "./prepared-batch.ts";
 import { rejecting, writing } from "./rejecting.ts";
@@ -42,6 +43,7 @@ export abstract class RekeyedStorage<V> extends ForwardingStorage<V> {
 
   override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
     return rejecting(async () => {
+      checkKeys(keys, "getEntries", this.name);
       const entries = await super.getEntries(
         keys.map((key) => this.toInner(key, "getEntries")),
         options,
@@ -89,7 +91,10 @@ export abstract class RekeyedStorage<V> extends ForwardingStorage<V> {
   }
 
   override clear(options: ClearOptions = {}): Promise<void> {
-    return rejecting(() => super.clear({ ...options, prefix: this.prefixToInner(options.prefix ?? "") }));
+    return rejecting(() => {
+      checkClearOptions(options, this);
+      return super.clear({ ...options, prefix: this.prefixToInner(options.prefix ?? "") });
+    });
   }
 
   override read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {

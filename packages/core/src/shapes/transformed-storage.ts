@@ -237,11 +237,11 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
     });
   }
 
-  override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
+  override write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
     return writing(source, () => {
       this.#lifecycle.check("write");
       checkSource(source, this.name, key);
-      const settled = withExpiry(options ?? {}, this.clock, this, "write");
+      const settled = withExpiry(options, this.clock, this, "write");
       if (this.capabilities.streams === "none") refuseAbility("write", this, "write");
       const { size, signal } = settled;
       const encode = (chunks: AsyncIterable<Uint8Array>): AsyncIterable<Bytes> => this.encodeStream(chunks, key, settled);

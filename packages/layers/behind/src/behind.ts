@@ -22,7 +22,9 @@ import type {
 } from "@stowage/core";
 import {
   cancelSource,
+  checkClearOptions,
   checkKey,
+  checkKeys,
   checkListOptions,
   checkReadOptions,
   clockOf,
@@ -32,6 +34,7 @@ import {
   otherVersion,
   partial,
   refuseAbility,
+  rejecting,
   resolveRange,
   StorageError,
   streamOf,
@@ -111,6 +114,7 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
 
   override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<Bytes> | undefined)[]> {
     return this.#run("getEntries", options?.signal, async () => {
+      checkKeys(keys, "getEntries", this.name);
       const absent = keys.filter((key) => this.#queue.pending(key) === undefined);
       if (absent.length === keys.length) return (await super.getEntries(keys, options)).map(withoutEtag);
       const pending = keys.map((key) => (this.#queue.pending(key) === undefined ? undefined : this.getEntry(key, options)));
@@ -139,10 +143,12 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
   }
 
   override list(options: ListOptions = {}): Promise<Page> {
-    return this.#run("list", options.signal, () => {
+    return rejecting(() => {
       checkListOptions(options, this);
-      const listed = { slots: this.#queue.slots, below: this.belowBytes, clock: this.clock };
-      return this.below.capabilities.list === "ordered" ? orderedPage(listed, options) : unorderedPage(listed, options);
+      return this.#run("list", options.signal, () => {
+        const listed = { slots: this.#queue.slots, below: this.belowBytes, clock: this.clock };
+        return this.below.capabilities.list === "ordered" ? orderedPage(listed, options) : unorderedPage(listed, options);
+      });
     });
   }
 
@@ -178,9 +184,10 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
 
   /** Empties the storage below at once, and drops what is pending then. */
   override clear(options?: ClearOptions): Promise<void> {
-    return this.#run("clear", options?.signal, () =>
-      this.#queue.exclusively({ prefix: options?.prefix ?? "", exact: false }, options?.signal, () => this.below.clear(options)),
-    );
+    return this.#run("clear", options?.signal, () => {
+      checkClearOptions(options, this);
+      return this.#queue.exclusively({ prefix: options?.prefix ?? "", exact: false }, options?.signal, () => this.below.clear(options));
+    });
   }
 
   /** Waits until all that was acknowledged is in the storage below. Rejects with `partial` where there are dead letters. */

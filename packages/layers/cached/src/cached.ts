@@ -23,6 +23,9 @@ import type {
 import {
   anyLayer,
   cancelSource,
+  checkClearOptions,
+  checkKeys,
+  checkOperations,
   checkReadOptions,
   Deadlines,
   ForwardingStorage,
@@ -127,6 +130,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   /** Asks below once for all that is neither fresh nor being loaded. */
   override async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
     if (this.#mustRefuse(options)) return await this.#refuse("getEntries", options);
+    checkKeys(keys, "getEntries", this.name);
     this.#bus?.join();
     const missing = new Set(keys.filter((key) => !this.#hasFresh(key) && !this.#loads.has(key)));
     const loads = missing.size > 1 ? this.#loads.loadAll([...missing]) : undefined;
@@ -165,6 +169,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
   override batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
     if (this.#mustRefuse(options)) return this.#refuse("batch", options);
     return rejecting(() => {
+      checkOperations(operations, this);
       const keys = [...new Set(operations.map(({ key }) => key))];
       return this.#change("batch", { keys }, options, () => super.batch(operations, options));
     });
@@ -172,7 +177,10 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
 
   override clear(options?: ClearOptions): Promise<void> {
     if (this.#mustRefuse(options)) return this.#refuse("clear", options);
-    return rejecting(() => this.#change("clear", { prefix: options?.prefix ?? "" }, options, () => this.below.clear(options)));
+    return rejecting(() => {
+      checkClearOptions(options, this);
+      return this.#change("clear", { prefix: options?.prefix ?? "" }, options, () => this.below.clear(options));
+    });
   }
 
   /** Serves what is cached; a stream from below is passed on and not kept. */

@@ -24,8 +24,10 @@ import {
   BaseByteStorage,
   cancelSource,
   checkBytes,
+  checkClearOptions,
   checkDeleteOptions,
   checkKey,
+  checkKeys,
   checkListOptions,
   checkPutOptions,
   checkReadOptions,
@@ -160,6 +162,7 @@ export class CompositeStorage extends BaseByteStorage {
   override async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<Bytes> | undefined)[]> {
     options?.signal?.throwIfAborted();
     this.#lifecycle.check("getEntries");
+    checkKeys(keys, "getEntries", this.name);
     for (const key of keys) this.#checkKey(key, "getEntries");
     if (!this.#reads.takesOneAnswer) return await super.getEntries(keys, options);
     const entries = await this.#reads.one(
@@ -183,9 +186,9 @@ export class CompositeStorage extends BaseByteStorage {
   }
 
   async list(options: ListOptions = {}): Promise<Page> {
+    checkListOptions(options, this);
     options.signal?.throwIfAborted();
     this.#lifecycle.check("list");
-    checkListOptions(options, this);
     return await this.#listing.list(options);
   }
 
@@ -209,6 +212,7 @@ export class CompositeStorage extends BaseByteStorage {
 
   /** Asks enough replicas what they have that every entry is found, although one of them may lack it. */
   override async clear(options: ClearOptions = {}): Promise<void> {
+    checkClearOptions(options, this);
     options.signal?.throwIfAborted();
     this.#lifecycle.check("clear");
     if (this.capabilities.list === "none") refuseAbility("clear, which needs a list", this, "clear");

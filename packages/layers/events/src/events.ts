@@ -113,7 +113,7 @@ export class EventsStorage<V> extends ForwardingStorage<V> {
   override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
     if (!this.#hub.heedsReads) return this.below.getEntries(keys, options);
     return this.#observe(
-      this.#call("getEntries", keys),
+      this.#call("getEntries", Array.isArray(keys) ? keys : []), // anything else is refused below
       options,
       () => this.below.getEntries(keys, options),
       (entries, call) => {

@@ -1,4 +1,5 @@
 import type { ContractPromise } from "./promise.ts";
+import { wrongArguments } from "./promises/arguments.ts";
 import { atomicWrites } from "./promises/atomic-writes.ts";
 import { batches } from "./promises/batches.ts";
 import { conditions } from "./promises/conditions.ts";
@@ -26,6 +27,7 @@ import { writing } from "./promises/writing.ts";
 export const contract: readonly ContractPromise[] = [
   ...missing,
   ...errors,
+  ...wrongArguments,
   ...keys,
   ...keyPairs,
   ...values,

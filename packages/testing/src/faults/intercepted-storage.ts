@@ -89,7 +89,7 @@ export abstract class InterceptedStorage<V> extends ForwardingStorage<V> {
 
   override batch(operations: readonly Operation<V>[], options?: BatchOptions): Promise<void> {
     const call = invocation("batch", undefined, options, () => super.batch(operations, options));
-    const keys = Array.isArray(operations) ? operations.map((operation: Operation<V>) => operation.key) : [];
+    const keys = Array.isArray(operations) ? operations.flatMap((operation: Operation<V> | null | undefined) => operation?.key ?? []) : [];
     return this.intercept({ ...call, keys, input: operations });
   }
 

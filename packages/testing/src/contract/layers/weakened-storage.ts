@@ -20,6 +20,7 @@ import {
   checkBatch,
   checkDeleteOptions,
   checkKey,
+  checkKeys,
   checkListOptions,
   checkPutOptions,
   checkReadOptions,
@@ -87,6 +88,7 @@ export class WeakenedStorage<V> extends ForwardingStorage<V> {
   }
 
   override async getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<V> | undefined)[]> {
+    checkKeys(keys, "getEntries", this.name);
     for (const key of keys) this.#checkKey(key, "getEntries");
     return (await super.getEntries(keys, options)).map((entry) => this.#told(entry));
   }

@@ -119,8 +119,9 @@ async function copyFound(from: AnyStorage, to: AnyStorage, found: Survey, option
   const dropped = { metadata: 0, expiry: 0 };
   let copied = 0;
   let done = 0;
+  let bytes = 0;
   const copyThese = async (these: readonly Found[], overwrite: "always" | "never", atOnce: number): Promise<void> => {
-    const start = done;
+    const [doneBefore, bytesBefore] = [done, bytes];
     const counts = await copy(from, to, {
       entries: these,
       overwrite,
@@ -131,7 +132,11 @@ async function copyFound(from: AnyStorage, to: AnyStorage, found: Survey, option
         if (!isAboutOneEntry(error)) throw error;
         failed.push({ key, reason: error.message });
       },
-      onProgress: ({ entries: fresh, skipped }) => progress.show((done = start + fresh + skipped)),
+      onProgress(now) {
+        done = doneBefore + now.entries + now.skipped;
+        bytes = bytesBefore + now.bytes;
+        progress.show(done, bytes);
+      },
     });
     copied += counts.entries;
     for (const loss of losses) dropped[loss] += counts.dropped[loss];

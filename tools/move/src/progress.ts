@@ -1,8 +1,8 @@
 import { Presets, SingleBar } from "cli-progress";
 
 export interface Progress {
-  /** What is done by now, of the total. */
-  show(done: number): void;
+  /** What is done by now, of the total; and the bytes of it, where they are counted. */
+  show(done: number, bytes?: number): void;
   stop(): void;
 }
 
@@ -13,10 +13,10 @@ export type StartProgress = (title: string, total?: number) => Progress;
 export const startProgress: StartProgress = (title, total) => (process.stderr.isTTY ? onTerminal(title, total) : inLines(title, total));
 
 function onTerminal(title: string, total: number | undefined): Progress {
-  const rest = total === undefined ? "{value} entries" : "{bar} {percentage}%  {value}/{total} entries  {eta_formatted} left";
+  const rest = total === undefined ? "{value} entries" : "{bar} {percentage}%  {value}/{total} entries{size}  {eta_formatted} left";
   const bar = new SingleBar({ format: `${title}  ${rest}`, hideCursor: true }, Presets.shades_classic);
-  bar.start(total ?? 0, 0);
-  return { show: (done) => bar.update(done), stop: () => bar.stop() };
+  bar.start(total ?? 0, 0, { size: "" });
+  return { show: (done, bytes) => bar.update(done, { size: sizeOf(bytes) }), stop: () => bar.stop() };
 }
 
 /** A line for each twentieth, or for 10,000 entries where the total is not known. */
@@ -24,11 +24,13 @@ function inLines(title: string, total: number | undefined): Progress {
   const step = total === undefined ? 10_000 : Math.max(1, Math.ceil(total / 20));
   let next = step;
   return {
-    show(done) {
+    show(done, bytes) {
       if (done < next) return;
       next = done - (done % step) + step;
-      console.error(`${title}: ${done}${total === undefined ? "" : ` of ${total}`} entries`);
+      console.error(`${title}: ${done}${total === undefined ? "" : ` of ${total}`} entries${sizeOf(bytes)}`);
     },
     stop: () => {},
   };
 }
+
+const sizeOf = (bytes = 0): string => (bytes === 0 ? "" : `, ${(bytes / 1e6).toFixed(1)} MB`);

@@ -60,7 +60,7 @@ class LevelByHand implements ByHand {
   }
 
   async keys(): Promise<void> {
-    const keys = this.#database.keys();
+    const keys = this.#database.keys({ highWaterMarkBytes: 1024 * 1024 });
     while ((await keys.nextv(1_000)).length > 0);
     await keys.close();
   }

@@ -53,7 +53,11 @@ class LmdbByHand implements ByHand {
   }
 
   async keys(): Promise<void> {
-    for (const _ of this.#database.getKeys());
+    for (let page = await this.#page(); page.length > 0; page = await this.#page(page.at(-1)));
+  }
+
+  async #page(start?: string): Promise<readonly string[]> {
+    return Array.from(this.#database.getKeys({ ...(start !== undefined && { start, exclusiveStart: true }), limit: 1_000 }));
   }
 
   close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Command } from "./testing/command.ts";
 import { fill, withStorages } from "./testing/contents.ts";
 import { storageFile } from "./testing/folder.ts";
@@ -13,6 +13,8 @@ storages:
   users: { backend: { sqlite: { path: ./users.db } }, layers: [json] }
   people: { backend: { file: { directory: ./people } }, layers: [envelope, json] }
 `;
+
+vi.setConfig({ testTimeout: 120_000 }); // each run of the command is a process of its own
 
 async function filled(count: number): Promise<string> {
   const path = await storageFile(file);

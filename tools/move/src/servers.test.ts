@@ -14,7 +14,7 @@ const count = full ? 3_000 : 300;
 function needs(name: "redis" | "ceph"): { skip: boolean; timeout: number } {
   const reason = skipReason(name);
   if (reason !== undefined && process.env["CI"] !== undefined) throw new Error(reason);
-  return { skip: reason !== undefined, timeout: 120_000 };
+  return { skip: reason !== undefined, timeout: 300_000 };
 }
 
 /** Moves with one interruption half-way, and again until it is done; gives what the last run said. */

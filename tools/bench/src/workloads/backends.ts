@@ -1,4 +1,5 @@
-import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import type { ByteStorage } from "@stowage/core";
@@ -16,6 +17,7 @@ import type { Comparison, Contender, Rounds } from "../harness/compare.ts";
 import { compare } from "../harness/compare.ts";
 import { figure } from "../harness/report.ts";
 import type { Bench, Workload } from "../harness/workload.ts";
+import type { ByHand } from "./ordered-stores.ts";
 import { fill, inBatchesOf, inFlight, keysIn, listing, putting, together } from "./ordered-stores.ts";
 
 /** All backends side by side, each as it is made by default. */
@@ -51,11 +53,11 @@ async function openAll(folder: string, onEnd: OnEnd): Promise<Opened> {
     lmdbStorage({ path: join(folder, "lmdb.mdb") }),
     levelStorage({ directory: join(folder, "level") }),
   ];
-  const servers = { redis: openRedis, ceph: openS3 };
+  const servers = { redis: startRedis, ceph: startS3 };
   const missing: string[] = [];
-  for (const [name, open] of Object.entries(servers)) {
+  for (const [name, start] of Object.entries(servers)) {
     const reason = skipReason(name as keyof typeof servers);
-    if (reason === undefined) storages.push(await open(onEnd));
+    if (reason === undefined) storages.push(await start(onEnd));
     else missing.push(reason);
   }
   storages.push(keyvStorage({ store: new Map<string, string>() }));
@@ -63,13 +65,13 @@ async function openAll(folder: string, onEnd: OnEnd): Promise<Opened> {
   return { storages, missing };
 }
 
-async function openRedis(onEnd: OnEnd): Promise<ByteStorage> {
+async function startRedis(onEnd: OnEnd): Promise<ByteStorage> {
   const server = await redisServer();
   onEnd(() => server.stop());
   return redisStorage({ url: server.url });
 }
 
-async function openS3(onEnd: OnEnd): Promise<ByteStorage> {
+async function startS3(onEnd: OnEnd): Promise<ByteStorage> {
   const server = await cephServer();
   onEnd(() => server.stop());
   const { endpoint, region, accessKeyId, secretAccessKey } = server;
@@ -80,7 +82,7 @@ async function openS3(onEnd: OnEnd): Promise<ByteStorage> {
 }
 
 const limit = "memory";
-const log = "a write and a sync by hand";
+const byHand = "a write and a sync by hand";
 const survives = { memory: "nothing", process: "the end of the process", power: "loss of power" } as const;
 
 async function measure(bench: Bench, storages: readonly ByteStorage[], missing: readonly string[], path: string): Promise<void> {
@@ -90,16 +92,16 @@ async function measure(bench: Bench, storages: readonly ByteStorage[], missing: 
   const few = { keys: keys.slice(0, bench.pick(64, 32)), values: data.values };
   for (const storage of storages) await inBatchesOf(data, (part) => fill(storage, part));
 
-  const byHand = new Log(path);
+  const file = await open(path, "w");
   const each = (make: (storage: ByteStorage) => Contender, rounds: Rounds, ...others: readonly Contender[]): Promise<Comparison> =>
     compare([...storages.map(make), ...others], rounds);
   const columns: Readonly<Record<string, Comparison>> = {
     get: await each((storage) => getting(storage.name, storage, few), bench.quick),
-    put: await each((storage) => putting(storage.name, storage, few), bench.slow, putting(log, byHand, few)),
+    put: await each((storage) => putting(storage.name, storage, few), bench.slow, putting(byHand, syncing(file), few)),
     [`put, ${inFlight} in flight`]: await each((storage) => together(storage.name, storage, few), bench.slow),
     "list, each key": await each((storage) => listing(storage.name, data, () => keysIn(storage)), bench.quick),
   };
-  byHand.close();
+  await file.close();
 
   const rows = storages.map(({ name, capabilities }) => [
     name,
@@ -109,7 +111,7 @@ async function measure(bench: Bench, storages: readonly ByteStorage[], missing: 
   bench.report.table(
     "µs for one operation",
     ["backend", "a put survives", ...Object.keys(columns)],
-    [...rows, [log, survives.power, "", cell(columns["put"]!, log)], ...missing.map((reason) => [`not measured: ${reason}`])],
+    [...rows, [byHand, survives.power, "", cell(columns["put"]!, byHand)], ...missing.map((reason) => [`not measured: ${reason}`])],
   );
 }
 
@@ -119,19 +121,11 @@ const cell = (result: Comparison, name: string): string =>
     : `${figure(result.nanoseconds(name) / 1_000)} (${figure(1 / result.ratio(name, limit))})`;
 
 /** What a disk needs for one write that is to survive: bytes at the end of a file, and a sync. */
-class Log {
-  readonly #file: number;
-
-  constructor(path: string) {
-    this.#file = openSync(path, "w");
-  }
-
-  async put(_: string, value: Uint8Array): Promise<void> {
-    writeSync(this.#file, value);
-    fdatasyncSync(this.#file);
-  }
-
-  close(): void {
-    closeSync(this.#file);
-  }
+function syncing(file: FileHandle): Pick<ByHand, "put"> {
+  return {
+    async put(_, value) {
+      await file.write(value);
+      await file.datasync();
+    },
+  };
 }

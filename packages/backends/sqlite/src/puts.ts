@@ -3,8 +3,8 @@ import type { Change, Put, Version } from "./changes.ts";
 import type { Names } from "./schema.ts";
 import { chunkSize } from "./schema.ts";
 
-/** Plain puts that one statement makes, if there are so many. */
-export const plainAtOnce = 16;
+/** Plain puts that one statement makes: as many of these as there are. */
+export const plainAtOnce: readonly number[] = [32, 8, 1];
 
 /** Whether a change is a put that asks for nothing but a value and metadata in a row. */
 export function isPlain(change: Change): change is Put {
@@ -15,8 +15,7 @@ export function isPlain(change: Change): change is Put {
 /** Writes the rows of entries, each over the row that has the key already, if there is one. */
 export class Puts {
   readonly #any: StatementSync;
-  readonly #plain: StatementSync;
-  readonly #manyPlain: StatementSync;
+  readonly #plain: ReadonlyMap<number, StatementSync>;
 
   constructor(database: DatabaseSync, { entries }: Names) {
     const put = (columns: readonly string[], rows: number): string => {
@@ -28,8 +27,7 @@ export class Puts {
     const plain = ["size", "etag", "modified_at", "metadata", "value"];
     const overPlain = "WHERE expires_at IS NULL AND body IS NULL";
     this.#any = database.prepare(put([...plain, "expires_at", "body"], 1));
-    this.#plain = database.prepare(`${put(plain, 1)} ${overPlain}`);
-    this.#manyPlain = database.prepare(`${put(plain, plainAtOnce)} ${overPlain}`);
+    this.#plain = new Map(plainAtOnce.map((rows) => [rows, database.prepare(`${put(plain, rows)} ${overPlain}`)]));
   }
 
   /** The value lies in the row, or in the chunks of a body. */
@@ -39,7 +37,7 @@ export class Puts {
   }
 
   /**
-   * Makes one plain put, or `plainAtOnce`. Touching neither expiry nor body is what makes them quick: it spares the index
+   * Makes as many plain puts as `plainAtOnce` knows. Touching neither expiry nor body is what makes them quick: it spares the index
    * of expiries and the trigger that hides bodies.
    *
    * @returns whether all are made; those over an entry with an expiry or a body are not
@@ -49,7 +47,6 @@ export class Puts {
     for (const { key, value, version } of puts) {
       values.push(key, value.byteLength, version.etag, version.modifiedAt, version.metadata ?? null, value);
     }
-    const statement = puts.length === 1 ? this.#plain : this.#manyPlain;
-    return statement.run(...values).changes === puts.length;
+    return this.#plain.get(puts.length)!.run(...values).changes === puts.length;
   }
 }

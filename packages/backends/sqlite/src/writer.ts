@@ -43,7 +43,7 @@ export class Writer {
   }
 
   put(key: string, value: Uint8Array, options: PutOptions | undefined): Promise<EntryInfo> {
-    const change = this.#putOf(key, value, options);
+    const change = this.#putOf(key, value, options, this.#clock.now());
     const size = value.byteLength;
     return this.#make(change, { operation: "put", key, signal: options?.signal }, size, writtenInfo(key, size, change.version));
   }
@@ -53,7 +53,8 @@ export class Writer {
   }
 
   async batchAll(operations: readonly Operation<Bytes>[], signal: AbortSignal | undefined): Promise<void> {
-    const changes = operations.map((operation) => this.#changeOf(operation));
+    const now = this.#clock.now();
+    const changes = operations.map((operation) => this.#changeOf(operation, now));
     const size = changes.reduce((sum, change) => sum + sizeOf(change), 0);
     const [outcome = done] = await this.#submit([{ type: "all", changes }], size, signal);
     if (outcome === done) return;
@@ -63,6 +64,7 @@ export class Writer {
   async batchEach(operations: readonly Operation<Bytes>[], signal: AbortSignal | undefined): Promise<void> {
     const failures: Failure[] = [];
     const fail = (index: number, error: unknown): void => void failures.push({ index, key: operations[index]!.key, error });
+    const now = this.#clock.now();
     let changes: Change[] = [];
     let indexes: number[] = [];
     let size = 0;
@@ -79,7 +81,7 @@ export class Writer {
     };
     for (let index = 0; index < operations.length; index++) {
       try {
-        const change = this.#changeOf(operations[index]!);
+        const change = this.#changeOf(operations[index]!, now);
         changes.push(change);
         indexes.push(index);
         size += sizeOf(change);
@@ -105,7 +107,7 @@ export class Writer {
   /** A value that turns out to be small is put; the chunks of a larger one are stored as they come, and seen when all are there. */
   async write(key: string, source: ByteSource, options: WriteOptions): Promise<EntryInfo> {
     const { signal, size, ifMatch, ifNoneMatch } = options;
-    const version = this.#versionOf(withExpiry(options, this.#clock));
+    const version = this.#versionOf(options, this.#clock.now());
     const call: Call = { operation: "write", key, signal };
     const body = newBody();
     const chunks = new Chunks();
@@ -142,25 +144,25 @@ export class Writer {
     if (!holds) throw otherVersion("write", storageName, key);
   }
 
-  #changeOf(operation: Operation<Bytes>): Put | Remove {
+  #changeOf(operation: Operation<Bytes>, now: number): Put | Remove {
     const { key } = operation;
     checkKey(key, "batch", storageName);
     if (operation.type === "delete") return { type: "delete", key, ifMatch: operation.options?.ifMatch };
     checkBytes(operation.value, "batch", storageName, key);
-    return this.#putOf(key, operation.value, operation.options);
+    return this.#putOf(key, operation.value, operation.options, now);
   }
 
-  #putOf(key: string, value: Uint8Array, options: PutOptions | undefined): Put {
-    const version = this.#versionOf(withExpiry(options, this.#clock));
+  #putOf(key: string, value: Uint8Array, options: PutOptions | undefined, now: number): Put {
+    const version = this.#versionOf(options, now);
     return { type: "put", key, value, version, ifMatch: options?.ifMatch, ifNoneMatch: options?.ifNoneMatch };
   }
 
-  #versionOf(options: PutOptions | undefined): Version {
+  #versionOf(options: PutOptions | undefined, modifiedAt: number): Version {
     const metadata = options?.metadata;
     return {
       etag: this.#etags.next(),
-      modifiedAt: this.#clock.now(),
-      expiresAt: options?.expiresAt,
+      modifiedAt,
+      expiresAt: withExpiry(options, this.#clock)?.expiresAt,
       metadata: metadata === undefined || Object.keys(metadata).length === 0 ? undefined : JSON.stringify(metadata),
     };
   }

@@ -43,9 +43,10 @@ export class Writes {
   /** Makes changes one after the other; plain puts share a statement. */
   applyEach(changes: readonly Change[], now: number): number[] {
     const outcomes: number[] = [];
-    for (let start = 0; start < changes.length; start += plainAtOnce) {
-      const some = changes.slice(start, start + plainAtOnce);
-      const together = some.length === plainAtOnce && some.every(isPlain) && this.#puts.putPlain(some);
+    while (outcomes.length < changes.length) {
+      const start = outcomes.length;
+      const some = changes.slice(start, start + plainAtOnce.find((most) => start + most <= changes.length)!);
+      const together = some.length > 1 && some.every(isPlain) && this.#puts.putPlain(some);
       for (const change of some) outcomes.push(together ? done : this.apply(change, now));
     }
     return outcomes;

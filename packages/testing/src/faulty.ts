@@ -1,5 +1,5 @@
 import type { AnyLayer, AnyStorage, Clock, Details, StorageErrorOptions } from "@stowage/core";
-import { anyLayer, StorageError, systemClock } from "@stowage/core";
+import { anyLayer, checkOptions, StorageError, systemClock } from "@stowage/core";
 import type { Fault, FaultKind } from "./faults/fault.ts";
 import { canHappen, faultError } from "./faults/fault.ts";
 import type { CallName, Invocation } from "./faults/intercepted-storage.ts";
@@ -176,6 +176,7 @@ const allOperations: readonly CallName[] = [
 ];
 
 function planOf(options: FaultyOptions): FaultPlan {
+  checkOptions({}, options, "faulty", ["seed", "rate", "kinds", "errors", "operations", "where", "delay", "script"]);
   const { seed = freshSeed(), script, rate = script === undefined ? 0.1 : 0, kinds = defaultKinds, errors = ["unavailable"] } = options;
   const { operations = allOperations, where, delay = 100, clock = systemClock } = options;
   if (!Number.isInteger(seed)) refuse("seed must be a whole number.");

@@ -1,4 +1,5 @@
 import type { AnyStorage, Bytes, ByteStorage, Details, PutOptions, DeleteOptions, Storage } from "@stowage/core";
+import { checkOptions } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { isEqual } from "./equal.ts";
 import type { CallName, Invocation } from "./faults/intercepted-storage.ts";
@@ -75,6 +76,7 @@ export class MockStorage<V = Bytes> extends ScriptedStorage<V> implements Mock<V
   readonly #log = new CallLog();
 
   constructor(options: MockOptions | MockValueOptions = {}) {
+    checkOptions({}, options, "mock", ["values"]);
     const { clock = new VirtualClock() } = options;
     const holdsBytes = !("values" in options) || options.values === undefined;
     super(holdsBytes ? (memoryStorage({ clock }) as AnyStorage as Storage<V>) : memoryStorage<V>({ values: "any", clock }), clock, "mock");

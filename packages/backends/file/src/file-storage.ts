@@ -27,6 +27,7 @@ import {
   checkDeleteOptions,
   checkKey,
   checkListOptions,
+  checkOptions,
   checkPutOptions,
   checkReadOptions,
   checkSource,
@@ -87,6 +88,7 @@ class FileStorage extends BaseByteStorage {
 
   constructor(options: FileOptions) {
     super();
+    checkOptions({}, options, storageName, ["directory", "layout", "durability", "io", "fileSystem"]);
     const { layout = "tree", durability = "power", io = "auto", clock = systemClock, fileSystem = nodeFileSystem } = options;
     checkChoice("layout", layout, ["tree", "encoded"]);
     checkChoice("durability", durability, ["power", "process"]);

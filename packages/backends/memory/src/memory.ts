@@ -1,5 +1,5 @@
 import type { ByteStorage, Clock, Storage } from "@stowage/core";
-import { StorageError } from "@stowage/core";
+import { checkOptions, StorageError } from "@stowage/core";
 import { ByteMemoryStorage } from "./byte-memory-storage.ts";
 import { MemoryStorage } from "./memory-storage.ts";
 import { anyKind } from "./value-kind.ts";
@@ -37,6 +37,7 @@ export interface MemoryValueOptions<V> extends MemoryOptions {
 export function memoryStorage(options?: MemoryOptions): ByteStorage;
 export function memoryStorage<V>(options: MemoryValueOptions<V>): Storage<V>;
 export function memoryStorage<V>(options: MemoryOptions | MemoryValueOptions<V> = {}): ByteStorage | Storage<V> {
+  checkOptions({}, options, "memory", ["maxEntries", "maxSize", "share", "values", "sizeOf"]);
   checkLimit("maxEntries", options.maxEntries);
   checkLimit("maxSize", options.maxSize);
   if (!("values" in options) || options.values === undefined) return new ByteMemoryStorage(options);

@@ -2,6 +2,7 @@ import type { Clock } from "../contract/clock.ts";
 import type { Bytes, ByteStorage, Details, OperationName } from "../contract/contract.ts";
 import { headerOf, missingLayer } from "../contract/format.ts";
 import { StorageError } from "../contract/storage-error.ts";
+import { checkOptions } from "../plugin/check-options.ts";
 import type { Codec } from "../shapes/layer.ts";
 import { checkHoldsBytes } from "../shapes/holds-bytes.ts";
 import { MappedStorage } from "../shapes/mapped-storage.ts";
@@ -47,8 +48,9 @@ export class JsonStorage<V> extends MappedStorage<V> {
   readonly name = "json";
   readonly #schema: StandardSchema<unknown, V> | undefined;
 
-  constructor(inner: ByteStorage, schema?: StandardSchema<unknown, V>, { clock }: CodecOptions = {}) {
-    super(inner, clock);
+  constructor(inner: ByteStorage, schema?: StandardSchema<unknown, V>, options: CodecOptions = {}) {
+    checkOptions({}, options, "json");
+    super(inner, options.clock);
     checkHoldsBytes(inner, "json stands on bytes: one codec is enough, above all layers of bytes.");
     if (schema !== undefined && typeof schema?.["~standard"]?.validate !== "function") {
       throw new StorageError("invalid-option", "json takes a schema that follows Standard Schema, version 1.", { storage: "json" });

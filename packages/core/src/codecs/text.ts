@@ -1,6 +1,7 @@
 import type { Bytes, ByteStorage, OperationName } from "../contract/contract.ts";
 import { headerOf, missingLayer } from "../contract/format.ts";
 import { StorageError } from "../contract/storage-error.ts";
+import { checkOptions } from "../plugin/check-options.ts";
 import type { Codec } from "../shapes/layer.ts";
 import { checkHoldsBytes } from "../shapes/holds-bytes.ts";
 import { MappedStorage } from "../shapes/mapped-storage.ts";
@@ -18,8 +19,9 @@ export function text(options?: CodecOptions): Codec<string> {
 export class TextStorage extends MappedStorage<string> {
   readonly name = "text";
 
-  constructor(inner: ByteStorage, { clock }: CodecOptions = {}) {
-    super(inner, clock);
+  constructor(inner: ByteStorage, options: CodecOptions = {}) {
+    checkOptions({}, options, "text");
+    super(inner, options.clock);
     checkHoldsBytes(inner, "text stands on bytes: one codec is enough, above all layers of bytes.");
   }
 

@@ -44,6 +44,8 @@ export function clockOf(storage: object): Clock {
   return "clock" in storage && isClock(storage.clock) ? storage.clock : systemClock;
 }
 
-function isClock(value: unknown): value is Clock {
-  return typeof value === "object" && value !== null && "now" in value && "sleep" in value;
+/** Whether something can tell the time and wait. */
+export function isClock(value: unknown): value is Clock {
+  if (typeof value !== "object" || value === null || !("now" in value && "sleep" in value)) return false;
+  return typeof value.now === "function" && typeof value.sleep === "function";
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../contract/clock.ts";
 import type { Storage } from "../contract/contract.ts";
 import { StorageError } from "../contract/storage-error.ts";
+import { checkOptions } from "../plugin/check-options.ts";
 import type { Call, Next } from "../shapes/around-storage.ts";
 import { AroundStorage } from "../shapes/around-storage.ts";
 import type { AnyLayer } from "../shapes/layer.ts";
@@ -22,6 +23,7 @@ export interface BorrowedOptions {
  * ```
  */
 export function borrowed(options?: BorrowedOptions): AnyLayer {
+  if (options !== undefined) checkOptions({}, options, "borrowed");
   return anyLayer((inner) => new BorrowedStorage(inner, options));
 }
 

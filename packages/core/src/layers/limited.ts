@@ -24,6 +24,7 @@ import { StorageError } from "../contract/storage-error.ts";
 import type { Tap } from "../contract/tapped-source.ts";
 import { tappedSource } from "../contract/tapped-source.ts";
 import { isByteStorage } from "../functions/is-byte-storage.ts";
+import { checkOptions } from "../plugin/check-options.ts";
 import type { Call, Next } from "../shapes/around-storage.ts";
 import { AroundStorage } from "../shapes/around-storage.ts";
 import type { AnyLayer, ByteLayer } from "../shapes/layer.ts";
@@ -175,7 +176,9 @@ export class LimitedStorage<V> extends AroundStorage<V> {
   }
 }
 
-function checkLimits({ maxSize, timeout, keys }: LimitedOptions): void {
+function checkLimits(options: LimitedOptions): void {
+  checkOptions({}, options, "limited", ["maxSize", "timeout", "keys"]);
+  const { maxSize, timeout, keys } = options;
   if (maxSize !== undefined && !(Number.isInteger(maxSize) && maxSize >= 0)) throw invalidOption("maxSize must be a whole number of bytes");
   if (timeout !== undefined && !(Number.isFinite(timeout) && timeout > 0))
     throw invalidOption("timeout must be a positive number of milliseconds");

@@ -2,6 +2,7 @@ import type { Clock } from "../contract/clock.ts";
 import type { Capabilities, Details, OperationName, Storage } from "../contract/contract.ts";
 import { byteLength, checkKey, isKey, maxKeySize } from "../contract/keys.ts";
 import { StorageError } from "../contract/storage-error.ts";
+import { checkOptions } from "../plugin/check-options.ts";
 import type { AnyLayer } from "../shapes/layer.ts";
 import { anyLayer } from "../shapes/layer.ts";
 import { RekeyedStorage } from "../shapes/rekeyed-storage.ts";
@@ -29,6 +30,7 @@ const sureKeySize = 200;
  */
 export function prefixed(prefix: string, options?: PrefixedOptions): AnyLayer {
   checkPrefix(prefix);
+  if (options !== undefined) checkOptions({}, options, "prefixed");
   return anyLayer((inner) => new PrefixedStorage(inner, prefix, options));
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { systemClock } from "../contract/clock.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import { checkOptions } from "./check-options.ts";
 import { option } from "./option.ts";
@@ -29,7 +30,7 @@ const check = (options: object): void => checkOptions({ ...definitions }, option
 
 test("options that fit their definitions pass, and so do clock and names that only code can give", () => {
   check({});
-  check({ attempts: undefined, clock: {}, random: Math.random });
+  check({ attempts: undefined, clock: systemClock, random: Math.random });
   check({ attempts: 1, share: 0.5, timeout: 1, maxSize: 0, quick: false, prefix: "a/", codec: "gzip", directory: ".", password: "x" });
   check({ keys: [{ id: "a", key: new Uint8Array(32) }], labels: { a: "b" }, legacy: "raw" });
   check({ legacy: { until: "2027" }, store: { getEntry() {}, read() {} } });
@@ -38,6 +39,9 @@ test("options that fit their definitions pass, and so do clock and names that on
 test.each<[object, string]>([
   [{ atempts: 1 }, 'demo: there is no option "atempts"; did you mean "attempts"?'],
   [{ colour: 1 }, 'demo: there is no option "colour"; there are attempts, share,'],
+  [{ clock: 5 }, "demo: clock must be an object with now() and sleep()."],
+  [{ clock: null }, "demo: clock must be an object with now() and sleep()."],
+  [{ clock: { now: Date.now } }, "demo: clock must be an object with now() and sleep()."],
   [{ attempts: 0 }, "demo: attempts must be a whole number of at least 1."],
   [{ attempts: 1.5 }, "demo: attempts must be a whole number"],
   [{ attempts: "4" }, "demo: attempts must be a whole number"],

@@ -1,3 +1,4 @@
+import { isClock } from "../contract/clock.ts";
 import { StorageError } from "../contract/storage-error.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Option, Options } from "./option-kinds.ts";
@@ -17,6 +18,8 @@ export function checkOptions(definitions: Options, options: object, storage: str
   if (!isGroup(options)) refuse("the options must be an object.");
   const names = [...Object.keys(definitions), ...others, "clock"];
   for (const name of Object.keys(options)) if (!names.includes(name)) refuse(unknown(name, names));
+  if ("clock" in options && options.clock !== undefined && !isClock(options.clock))
+    refuse("clock must be an object with now() and sleep().");
   for (const [name, definition] of Object.entries(definitions)) {
     const value = (options as Readonly<Record<string, unknown>>)[name];
     if (value === undefined && definition.required) refuse(`the option ${name} is missing; it must be ${expected(definition)}.`);

@@ -1,4 +1,4 @@
-import { legacyUntil, StorageError } from "@stowage/core";
+import { checkOptions, legacyUntil, StorageError } from "@stowage/core";
 import { levels } from "./codec.ts";
 import type { CodecName } from "./codec.ts";
 import { Codecs, missingCodec } from "./codecs.ts";
@@ -34,6 +34,7 @@ export interface Stats {
 const mebibyte = 1024 * 1024;
 
 export function settle(options: CompressedOptions): Settings {
+  checkOptions({}, options, "compressed", ["codec", "level", "minSize", "minSaving", "maxSize", "legacy", "engine"]);
   const { engine = "auto", minSize = 128, minSaving = 0.05, maxSize = 256 * mebibyte, legacy } = options;
   if (typeof engine !== "object" && !["auto", "zlib", "brotli-wasm"].includes(engine)) {
     refuse('engine must be "auto", "zlib", "brotli-wasm" or the loaded package brotli-wasm');

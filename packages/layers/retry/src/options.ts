@@ -1,5 +1,5 @@
 import type { Clock } from "@stowage/core";
-import { StorageError, systemClock } from "@stowage/core";
+import { checkOptions, StorageError, systemClock } from "@stowage/core";
 
 export interface RetryOptions {
   /** How often a call is sent at the most, the first time included. @default 4 */
@@ -24,6 +24,7 @@ export type Settings = { readonly [Name in keyof RetryOptions]-?: NonNullable<Re
 
 /** Options with their defaults, checked. */
 export function settle(options: RetryOptions): Settings {
+  checkOptions({}, options, "retry", ["attempts", "attemptTimeout", "totalTimeout", "minDelay", "maxDelay", "budget", "random"]);
   const settings: Settings = {
     attempts: options.attempts ?? 4,
     attemptTimeout: options.attemptTimeout ?? 10_000,

@@ -24,8 +24,8 @@ const everyCondition: readonly Condition[] = ["create", "replace", "delete", "st
 
 /** @throws StorageError `invalid-option` */
 export function serviceOf(options: S3Options, clock: Clock): S3Service {
-  const { credentials, ...rest } = options;
-  checkOptions(definitions, typeof credentials === "function" ? rest : options, storageName, ["client"]);
+  const checked = typeof options?.credentials === "function" ? { ...options, credentials: undefined } : options;
+  checkOptions(definitions, checked, storageName, ["client"]);
   const { bucket, prefix = "", client, checksum = false } = options;
   const endpoint = client === undefined ? options.endpoint : endpointOf(client);
   const { partSize = 8 * 2 ** 20, partsInFlight = 4 } = options;

@@ -12,6 +12,8 @@ import { translate } from "./errors.ts";
 
 import type { LmdbOptions, LmdbStorage } from "./lmdb-storage.ts";
 import { lmdbStorage } from "./lmdb-storage.ts";
+import type { Database, RootDatabase } from "./native.ts";
+import { transact } from "./native.ts";
 
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 const noise = (size: number): Uint8Array<ArrayBuffer> => new Uint8Array(randomBytes(size));
@@ -254,6 +256,44 @@ describe("errors of LMDB", () => {
     for (const error of [new Error("theirs"), new TypeError("theirs"), AbortSignal.abort().reason, "text"]) {
       expect(translate(error, "put", "a")).toBe(error);
     }
+  });
+});
+
+describe("a transaction", () => {
+  const damaged = Object.assign(new Error("reserved freelist had a data entry with zero-size"), { code: -30782 });
+
+  /** A database, and what makes transactions fail at their end, when all of their work is done. */
+  async function failing(error: Error, times: number): Promise<{ root: RootDatabase; entries: Database; works: () => number }> {
+    const root = openFile(await freshPath());
+    onTestFinished(() => root.close());
+    let works = 0;
+    const run = root.transactionSync.bind(root);
+    root.transactionSync = (work) =>
+      run(() => {
+        work();
+        if (works++ < times) throw error;
+      });
+    return { root, entries: openTables(root, "entries").entries, works: () => works };
+  }
+
+  test("that LMDB undid because it took its free pages for damaged is made again", async () => {
+    const { root, entries, works } = await failing(damaged, 1);
+    transact(root, () => entries.put(`key${works()}`, bytes("x")));
+    expect([...entries.getKeys({ start: "a" })]).toEqual(["key1"]);
+  });
+
+  test("that LMDB undoes again and again is an error, and nothing is there", async () => {
+    const { root, entries, works } = await failing(damaged, Infinity);
+    expect(() => transact(root, () => entries.put("key", bytes("x")))).toThrow(damaged);
+    expect(works()).toBe(3);
+    expect([...entries.getKeys({ start: "a" })]).toEqual([]);
+  });
+
+  test("that failed for another reason is not made again", async () => {
+    const error = Object.assign(new Error("No space left on device"), { code: 28 });
+    const { root, entries, works } = await failing(error, Infinity);
+    expect(() => transact(root, () => entries.put("key", bytes("x")))).toThrow(error);
+    expect(works()).toBe(1);
   });
 });
 

@@ -48,6 +48,26 @@ export function letGo({ address }: ReadTransaction): void {
   nativeAddon.resetTxn(address);
 }
 
+/** LMDB's code for a transaction that it undid, and how often one is tried. */
+const undone = -30782;
+const mostTries = 3;
+
+/**
+ * Runs `work` in a transaction. Now and then LMDB takes its list of free pages for damaged as it saves it, because it looks
+ * at a size that it never read, and undoes the transaction; the next one reads the list anew, so the work is done again.
+ * Source: mdb_freelist_save in mdb.c of lmdb-js, "reserved freelist had a data entry with zero-size"
+ */
+export function transact(root: RootDatabase, work: () => void): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      root.transactionSync(work);
+      return;
+    } catch (error) {
+      if (tries === mostTries || !(error instanceof Error && "code" in error && error.code === undone)) throw error;
+    }
+  }
+}
+
 /** Keys as UTF-8. LMDB takes a `RangeError` for a sign that its buffer is too small, and makes another. */
 export const textKeys = {
   writeKey(key: string, target: Buffer, start: number): number {

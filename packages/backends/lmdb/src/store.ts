@@ -5,7 +5,7 @@ import type { Tables } from "./environment.ts";
 import { diskFull, isUnsure, storageName } from "./errors.ts";
 import { Expiries } from "./expiries.ts";
 import type { ReadTransaction, RootDatabase, Snapshot } from "./native.ts";
-import { letGo } from "./native.ts";
+import { letGo, transact } from "./native.ts";
 
 /** Milliseconds between two looks for slots of readers that died. */
 const readerCheckInterval = 60_000;
@@ -105,12 +105,13 @@ export class LmdbStore implements RecordStore {
   }
 
   #transact(sets: readonly RecordChanges[], now: number): Committed<RecordOutcome> {
-    const outcomes: number[] = [];
+    let outcomes: number[] = [];
     let more = false;
     const changes = sets.length > 0 || this.#expiries.anyBefore(now, this.#snapshot);
     letGo(this.#transaction);
     if (!changes) return { outcomes, more };
-    this.#root.transactionSync(() => {
+    transact(this.#root, () => {
+      outcomes = [];
       this.#expiries.begin();
       for (const set of sets) {
         const refused = firstRefused(set, now, this.#version);

@@ -3,7 +3,7 @@ import { Keyv } from "keyv";
 import { join } from "node:path";
 import type { StatementSync } from "node:sqlite";
 import { DatabaseSync } from "node:sqlite";
-import type { ByteStorage } from "@stowage/core";
+import type { Bytes, ByteStorage, Operation } from "@stowage/core";
 import { sqliteStorage } from "@stowage/sqlite";
 import type { Data } from "../harness/calls.ts";
 import { getting, keysOf } from "../harness/calls.ts";
@@ -27,6 +27,7 @@ export const sqlite: Workload = {
 };
 
 const byHand = "node:sqlite by hand (limit)";
+const grouped = "node:sqlite by hand, grouped";
 const keyv = "@keyv/sqlite";
 const ours = "sqlite";
 const threaded = "sqlite, thread";
@@ -43,20 +44,23 @@ async function quick(bench: Bench, data: Data<Uint8Array>): Promise<void> {
   const few = { keys: data.keys.slice(0, bench.pick(10_000, 50)), values: data.values };
   const gets = await compare([getting(byHand, hand, few), getting(ours, storage, few)], bench.quick);
   const puts = await compare([putting(byHand, hand, few), putting(ours, storage, few)], bench.quick);
-  const many = await compare([putting(byHand, hand, few), together(ours, storage, few)], bench.quick);
-  const batches = await compare([putting(byHand, hand, few), inBatches(ours, storage, few)], bench.quick);
+  const group = new Grouped(hand);
+  const many = await compare([putting(byHand, hand, few), together(grouped, group, few), together(ours, storage, few)], bench.quick);
+  const batches = await compare([putting(byHand, hand, few), inBatches(grouped, group, few), inBatches(ours, storage, few)], bench.quick);
   const lists = await compare([listing(byHand, () => hand.list(), data), listing(ours, () => keysIn(storage), data)], bench.quick);
-  const rows: [string, Comparison][] = [
+  const rows: [string, Comparison, limit?: string][] = [
     ["get", gets],
     ["put", puts],
     [`put, ${inFlight} in flight, against one by one`, many],
+    [`put, ${inFlight} in flight, against one transaction by hand`, many, grouped],
     [`put in batches of ${batchSize}, against one by one`, batches],
+    [`put in batches of ${batchSize}, against one transaction by hand`, batches, grouped],
     ["list, keys", lists],
   ];
   bench.report.table(
     "sqlite, survives the process",
     ["operation", byHand, ours],
-    rows.map(([name, result]) => [name, `${perSecond(result.nanoseconds(byHand))}/s`, cell(result, ours)]),
+    rows.map(([name, result, limit = byHand]) => [name, `${perSecond(result.nanoseconds(limit))}/s`, cell(result, ours, limit)]),
   );
   bench.report.atLeast("get, of node:sqlite by hand", gets.ratio(ours, byHand), 0.85);
   bench.report.atLeast("put, of node:sqlite by hand", puts.ratio(ours, byHand), 0.75);
@@ -107,8 +111,12 @@ async function durable(bench: Bench, data: Data<Uint8Array>): Promise<void> {
   hand.close();
 }
 
-const cell = (result: Comparison, name: string): string =>
-  `${perSecond(result.nanoseconds(name))}/s (${figure(result.ratio(name, byHand))})`;
+const cell = (result: Comparison, name: string, limit: string = byHand): string =>
+  `${perSecond(result.nanoseconds(name))}/s (${figure(result.ratio(name, limit))})`;
+
+interface Puttable {
+  put(key: string, value: Uint8Array): Promise<unknown>;
+}
 
 /** A value that is another one than when it was put last: SQLite writes nothing where nothing changed. */
 function changed(value: Uint8Array): Uint8Array {
@@ -117,13 +125,13 @@ function changed(value: Uint8Array): Uint8Array {
   return value;
 }
 
-function putting(name: string, store: Pick<ByteStorage | ByHand, "put">, { keys, values }: Data<Uint8Array>): Contender {
+function putting(name: string, store: Puttable, { keys, values }: Data<Uint8Array>): Contender {
   const loop = ownCopy(putEach);
   return { name, operations: keys.length, run: () => loop(store, keys, values, changed) };
 }
 
 async function putEach(
-  store: { put(key: string, value: Uint8Array): Promise<unknown> },
+  store: Puttable,
   keys: readonly string[],
   values: readonly Uint8Array[],
   next: (value: Uint8Array) => Uint8Array,
@@ -131,11 +139,11 @@ async function putEach(
   for (let index = 0; index < keys.length; index++) await store.put(keys[index]!, next(values[index]!));
 }
 
-async function fill(storage: ByteStorage, { keys, values }: Data<Uint8Array>): Promise<void> {
+async function fill(storage: Pick<ByteStorage, "batch">, { keys, values }: Data<Uint8Array>): Promise<void> {
   await storage.batch(keys.map((key, index) => ({ type: "put", key, value: values[index] as Uint8Array<ArrayBuffer> })));
 }
 
-function together(name: string, storage: ByteStorage, { keys, values }: Data<Uint8Array>): Contender {
+function together(name: string, storage: Puttable, { keys, values }: Data<Uint8Array>): Contender {
   const client = async (first: number): Promise<void> => {
     for (let index = first; index < keys.length; index += inFlight) await storage.put(keys[index]!, changed(values[index]!));
   };
@@ -143,7 +151,7 @@ function together(name: string, storage: ByteStorage, { keys, values }: Data<Uin
   return { name, operations: keys.length, run };
 }
 
-function inBatches(name: string, storage: ByteStorage, data: Data<Uint8Array>): Contender {
+function inBatches(name: string, storage: Pick<ByteStorage, "batch">, data: Data<Uint8Array>): Contender {
   const run = async (): Promise<void> => {
     for (let start = 0; start < data.keys.length; start += batchSize) {
       const keys = data.keys.slice(start, start + batchSize);
@@ -194,13 +202,45 @@ class ByHand {
     }
   }
 
-  putAll(data: Data<Uint8Array>): void {
+  putAll({ keys, values }: Data<Uint8Array>): void {
     this.#database.exec("BEGIN");
-    data.keys.forEach((key, index) => this.#put.run(key, data.values[index]!));
+    keys.forEach((key, index) => this.#put.run(key, values[index]!));
     this.#database.exec("COMMIT");
   }
 
   close(): void {
     this.#database.close();
+  }
+}
+
+/** The least that grouping takes: puts of one turn in one transaction, and no answer but that they are done. */
+class Grouped implements Puttable {
+  readonly #hand: ByHand;
+  #keys: string[] = [];
+  #values: Uint8Array[] = [];
+  #settle: (() => void)[] = [];
+
+  constructor(hand: ByHand) {
+    this.#hand = hand;
+  }
+
+  put(key: string, value: Uint8Array): Promise<void> {
+    if (this.#keys.push(key) === 1) process.nextTick(() => this.#commit());
+    this.#values.push(value);
+    return new Promise((resolve) => this.#settle.push(resolve));
+  }
+
+  async batch(operations: readonly Operation<Bytes>[]): Promise<void> {
+    const values = operations.map((operation) => (operation.type === "put" ? operation.value : new Uint8Array(0)));
+    this.#hand.putAll({ keys: operations.map(({ key }) => key), values });
+  }
+
+  #commit(): void {
+    const settle = this.#settle;
+    this.#hand.putAll({ keys: this.#keys, values: this.#values });
+    this.#keys = [];
+    this.#values = [];
+    this.#settle = [];
+    for (const done of settle) done();
   }
 }

@@ -8,7 +8,11 @@ import type { Bench, Workload } from "../harness/workload.ts";
 import type { ByHand } from "./ordered-stores.ts";
 import { comparePair } from "./ordered-stores.ts";
 
-/** The LMDB storage against lmdb-js by hand: binary values under text, written by `put`, and waited for until they are on the disk. */
+/**
+ * The LMDB storage against lmdb-js by hand: binary values under text, written by `put`, and waited for until they are on the
+ * disk. A get by hand sees what was there when the turn began; ours sees what another process has written since, and asks
+ * for the time, so that reads in a row leave room for others: each of the two takes nearly a tenth of a get.
+ */
 export const lmdb: Workload = {
   name: "lmdb",
   about: "Values of 100 bytes; in brackets the speed as a share of lmdb-js by hand, with the same durability.",

@@ -3,8 +3,8 @@ import type { Change, Put, Version } from "./changes.ts";
 import type { Names } from "./schema.ts";
 import { chunkSize } from "./schema.ts";
 
-/** Plain puts that one statement makes: as many of these as there are. */
-export const plainAtOnce: readonly number[] = [32, 8, 1];
+/** Numbers of plain puts that one statement makes. */
+export const manyPlain: readonly number[] = [32, 8];
 
 /** Whether a change is a put that asks for nothing but a value and metadata in a row. */
 export function isPlain(change: Change): change is Put {
@@ -15,7 +15,8 @@ export function isPlain(change: Change): change is Put {
 /** Writes the rows of entries, each over the row that has the key already, if there is one. */
 export class Puts {
   readonly #any: StatementSync;
-  readonly #plain: ReadonlyMap<number, StatementSync>;
+  readonly #plain: StatementSync;
+  readonly #manyPlain: ReadonlyMap<number, StatementSync>;
 
   constructor(database: DatabaseSync, { entries }: Names) {
     const put = (columns: readonly string[], rows: number): string => {
@@ -27,7 +28,9 @@ export class Puts {
     const plain = ["size", "etag", "modified_at", "metadata", "value"];
     const overPlain = "WHERE expires_at IS NULL AND body IS NULL";
     this.#any = database.prepare(put([...plain, "expires_at", "body"], 1));
-    this.#plain = new Map(plainAtOnce.map((rows) => [rows, database.prepare(`${put(plain, rows)} ${overPlain}`)]));
+    const preparePlain = (rows: number): StatementSync => database.prepare(`${put(plain, rows)} ${overPlain}`);
+    this.#plain = preparePlain(1);
+    this.#manyPlain = new Map(manyPlain.map((rows) => [rows, preparePlain(rows)]));
   }
 
   /** The value lies in the row, or in the chunks of a body. */
@@ -37,16 +40,21 @@ export class Puts {
   }
 
   /**
-   * Makes as many plain puts as `plainAtOnce` knows. Touching neither expiry nor body is what makes them quick: it spares the index
-   * of expiries and the trigger that hides bodies.
+   * Makes a plain put. To touch neither expiry nor body is what makes it quick: it spares the index of expiries and the
+   * trigger that hides bodies.
    *
-   * @returns whether all are made; those over an entry with an expiry or a body are not
+   * @returns whether it is made; one over an entry with an expiry or a body is not
    */
-  putPlain(puts: readonly Put[]): boolean {
+  putPlain({ key, value, version: { etag, modifiedAt, metadata } }: Put): boolean {
+    return this.#plain.run(key, value.byteLength, etag, modifiedAt, metadata ?? null, value).changes === 1;
+  }
+
+  /** Makes several plain puts, one of the numbers of `manyPlain`. Answers whether all are made. */
+  putManyPlain(puts: readonly Put[]): boolean {
     const values: (string | number | null | Uint8Array)[] = [];
     for (const { key, value, version } of puts) {
       values.push(key, value.byteLength, version.etag, version.modifiedAt, version.metadata ?? null, value);
     }
-    return this.#plain.get(puts.length)!.run(...values).changes === puts.length;
+    return this.#manyPlain.get(puts.length)!.run(...values).changes === puts.length;
   }
 }

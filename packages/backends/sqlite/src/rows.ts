@@ -100,6 +100,7 @@ export class Rows {
 }
 
 export function infoOf(key: string, [size, etag, modifiedAt, expiresAt, metadata]: InfoRow): EntryInfo {
+  if (expiresAt === null && metadata === null) return { key, size, etag, modifiedAt }; // as most are: spreading takes time
   return {
     key,
     size,

@@ -166,21 +166,30 @@ export class SqliteStorage extends BaseByteStorage {
     });
   }
 
+  // What writes one key waits among the changes of this turn, and `close` for it with them.
   override put(key: string, value: Uint8Array, options?: PutOptions): Promise<EntryInfo> {
-    return rejecting(() => {
+    try {
       checkKey(key, "put", storageName);
       checkBytes(value, "put", storageName, key);
       checkPutOptions(options, this, "put");
-      return this.#write("put", key, options?.signal, (writer) => writer.put(key, value, options));
-    });
+      options?.signal?.throwIfAborted();
+      if (this.#lifecycle.ready) return this.#opened!.writer.put(key, value, options);
+      return this.#run("put", key, options?.signal, ({ writer }) => writer.put(key, value, options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   override delete(key: string, options?: DeleteOptions): Promise<void> {
-    return rejecting(() => {
+    try {
       checkKey(key, "delete", storageName);
       checkDeleteOptions(options, this);
-      return this.#write("delete", key, options?.signal, (writer) => writer.delete(key, options?.ifMatch, options?.signal));
-    });
+      options?.signal?.throwIfAborted();
+      if (this.#lifecycle.ready) return this.#opened!.writer.delete(key, options);
+      return this.#run("delete", key, options?.signal, ({ writer }) => writer.delete(key, options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** All operations go into one transaction; without `atomic` each of them succeeds or fails by itself. */
@@ -290,12 +299,6 @@ export class SqliteStorage extends BaseByteStorage {
       if (isBusy(error)) return this.#run(operation, key, signal, ({ reader }) => work(reader));
       return Promise.reject(translate(error, operation, key));
     }
-  }
-
-  /** A call that writes one key: it waits among the changes of this turn, and `close` for it with them. */
-  #write<T>(operation: OperationName, key: string, signal: AbortSignal | undefined, work: (writer: Writer) => Promise<T>): Promise<T> {
-    signal?.throwIfAborted();
-    return this.#lifecycle.ready ? work(this.#opened!.writer) : this.#run(operation, key, signal, ({ writer }) => work(writer));
   }
 
   async #run<T>(

@@ -1,4 +1,16 @@
-import type { ByteSource, Bytes, Clock, Commits, EntryInfo, Failure, Operation, PutOptions, Turns, WriteOptions } from "@stowage/core";
+import type {
+  ByteSource,
+  Bytes,
+  Clock,
+  Commits,
+  DeleteOptions,
+  EntryInfo,
+  Failure,
+  Operation,
+  PutOptions,
+  Turns,
+  WriteOptions,
+} from "@stowage/core";
 import {
   checkBytes,
   checkKey,
@@ -48,8 +60,8 @@ export class Writer {
     return this.#make(change, { operation: "put", key, signal: options?.signal }, size, writtenInfo(key, size, change.version));
   }
 
-  delete(key: string, ifMatch: string | undefined, signal: AbortSignal | undefined): Promise<void> {
-    return this.#make<void>({ type: "delete", key, ifMatch }, { operation: "delete", key, signal });
+  delete(key: string, options: DeleteOptions | undefined): Promise<void> {
+    return this.#make<void>({ type: "delete", key, ifMatch: options?.ifMatch }, { operation: "delete", key, signal: options?.signal });
   }
 
   async batchAll(operations: readonly Operation<Bytes>[], signal: AbortSignal | undefined): Promise<void> {

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { rangeUnder } from "@stowage/core";
 import type { All, Change, Clear, Publish, Put, Remove } from "./changes.ts";
 import { done } from "./changes.ts";
-import { isPlain, plainAtOnce, Puts } from "./puts.ts";
+import { isPlain, manyPlain, Puts } from "./puts.ts";
 import { afterAllKeys } from "./rows.ts";
 import type { Names } from "./schema.ts";
 import { chunkSize } from "./schema.ts";
@@ -37,7 +37,7 @@ export class Writes {
 
   /** Makes a plain put by itself, outside of a transaction. Answers whether it did: nothing has changed if not. */
   applyAlone(change: Change, now: number): boolean {
-    return !this.#hasHidden && now < this.#nextSweep && isPlain(change) && this.#puts.putPlain([change]);
+    return !this.#hasHidden && now < this.#nextSweep && isPlain(change) && this.#puts.putPlain(change);
   }
 
   /** Makes changes one after the other; plain puts share a statement. */
@@ -45,8 +45,8 @@ export class Writes {
     const outcomes: number[] = [];
     while (outcomes.length < changes.length) {
       const start = outcomes.length;
-      const some = changes.slice(start, start + plainAtOnce.find((most) => start + most <= changes.length)!);
-      const together = some.length > 1 && some.every(isPlain) && this.#puts.putPlain(some);
+      const some = changes.slice(start, start + (manyPlain.find((many) => start + many <= changes.length) ?? 1));
+      const together = some.length > 1 && some.every(isPlain) && this.#puts.putManyPlain(some);
       for (const change of some) outcomes.push(together ? done : this.apply(change, now));
     }
     return outcomes;
@@ -94,7 +94,7 @@ export class Writes {
   }
 
   #applyPut(put: Put, now: number): number {
-    if (isPlain(put) && this.#puts.putPlain([put])) return done;
+    if (isPlain(put) && this.#puts.putPlain(put)) return done;
     const { key, value, version, ifMatch, ifNoneMatch } = put;
     if (!this.#holds(key, ifMatch, ifNoneMatch, now)) return 0;
     if (version.expiresAt !== undefined && version.expiresAt <= now) return this.#remove(key);

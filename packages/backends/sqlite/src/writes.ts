@@ -20,7 +20,7 @@ const sweepInterval = 1_000;
 /** Milliseconds after which an unpublished body that gets no chunks any more was left behind by a process that died. */
 const abandonedAfter: number = 24 * 3_600_000;
 
-/** The writes of one table on one connection. All run inside a transaction that the caller holds. */
+/** The writes of one table on one connection. All but `applyAlone` run inside a transaction that the caller holds. */
 export class Writes {
   readonly #database: DatabaseSync;
   readonly #names: Names;

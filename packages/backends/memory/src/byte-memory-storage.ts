@@ -1,4 +1,4 @@
-import type { ByteSource, Bytes, ByteStorage, Entry, EntryInfo, ReadOptions, WriteOptions } from "@stowage/core";
+import type { ByteSource, Bytes, ByteStorage, Capabilities, Entry, EntryInfo, ReadOptions, WriteOptions } from "@stowage/core";
 import {
   cancelSource,
   checkPutOptions,
@@ -12,11 +12,13 @@ import {
   wrongSize,
 } from "@stowage/core";
 import type { MemoryOptions } from "./memory.ts";
-import { MemoryStorage } from "./memory-storage.ts";
+import { abilities, MemoryStorage } from "./memory-storage.ts";
 import { bytesKind, reusableSize } from "./value-kind.ts";
 
 /** A storage of bytes in the memory of this process, found by `findLayer(storage, ByteMemoryStorage)`. */
 export class ByteMemoryStorage extends MemoryStorage<Bytes> implements ByteStorage {
+  override readonly capabilities: Capabilities = { ...abilities, conditions: [...abilities.conditions, "stream"], streams: "buffered" };
+
   constructor(options: MemoryOptions) {
     super(bytesKind(options.share ?? false), options);
   }

@@ -32,20 +32,23 @@ import { pageOf } from "./paging.ts";
 import type { Slot } from "./table.ts";
 import type { ValueKind } from "./value-kind.ts";
 
+/** What can be done with values of any kind. */
+export const abilities: Capabilities = {
+  ttl: "native",
+  metadata: true,
+  conditions: ["create", "replace", "delete"],
+  list: "ordered",
+  atomicBatch: true,
+  anyKey: true,
+  streams: "none",
+  durability: "memory",
+  shared: false,
+};
+
 /** A storage in the memory of this process, found by `findLayer(storage, MemoryStorage)`. */
 export class MemoryStorage<V> extends BaseStorage<V> {
   readonly name = "memory";
-  readonly capabilities: Capabilities = {
-    ttl: "native",
-    metadata: true,
-    conditions: ["create", "replace", "delete", "stream"],
-    list: "ordered",
-    atomicBatch: true,
-    anyKey: true,
-    streams: "buffered",
-    durability: "memory",
-    shared: false,
-  };
+  readonly capabilities: Capabilities = abilities;
 
   /** By which entries expire, also for the layers above. */
   readonly clock: Clock;

@@ -62,6 +62,8 @@ test("values of any kind have no size until it is said how to measure them", asy
 test("only a storage of bytes reads and writes streams", () => {
   expect("read" in memoryStorage()).toBe(true);
   expect("read" in memoryStorage({ values: "any" })).toBe(false);
+  expect(memoryStorage().capabilities).toMatchObject({ streams: "buffered", conditions: ["create", "replace", "delete", "stream"] });
+  expect(memoryStorage({ values: "any" }).capabilities).toMatchObject({ streams: "none", conditions: ["create", "replace", "delete"] });
   expectTypeOf(memoryStorage<number>({ values: "any" }).get("a")).resolves.toEqualTypeOf<number | undefined>();
 });
 

@@ -218,6 +218,18 @@ describe("toKeyv", () => {
     expect(await five.has("for ever")).toBe(true);
   });
 
+  test("refuses the expiry of another Keyv than its version says: taken for the other, it would lose the value or keep it for ever", async () => {
+    const memory = memoryStorage();
+    const six = toKeyv(memory);
+    const five = toKeyv(memory, { version: 5 });
+    const refusal = (version: number): object => ({ code: "config", message: expect.stringContaining(`version: ${version}`) as string });
+    await expect(six.set("a", "1", 60_000)).rejects.toMatchObject(refusal(5));
+    await expect(six.setMany([{ key: "a", value: "1", expires: 60_000 }])).rejects.toMatchObject(refusal(5));
+    await expect(five.set("a", "1", Date.now() + 60_000)).rejects.toMatchObject(refusal(6));
+    await expect(five.setMany([{ key: "a", value: "1", ttl: Date.now() + 60_000 }])).rejects.toMatchObject(refusal(6));
+    expect((await memory.list()).entries).toEqual([]);
+  });
+
   test("clears and lists its own namespace alone", async () => {
     const memory = memoryStorage();
     const one = toKeyv(memory, { namespace: "one" });

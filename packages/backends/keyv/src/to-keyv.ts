@@ -43,6 +43,8 @@ interface KeyvStoreEntry {
  * const keyv = new Keyv({ store: toKeyv(files), throwOnErrors: true });
  * ```
  *
+ * A `set` rejects with `config` where another Keyv is at work than `version` says.
+ *
  * @throws StorageError `invalid-option`
  */
 export function toKeyv(storage: AnyStorage, options: ToKeyvOptions = {}): KeyvStore {
@@ -166,9 +168,18 @@ class StorageAdapter implements KeyvStore {
 
   #lifeOf(time: number | undefined): { expiresAt: number } | { ttl: number } | undefined {
     if (time === undefined || time === null) return undefined;
+    if (this.#version === 6 ? time > 0 && time < earliestMoment : time >= earliestMoment) throw otherKeyv(this.#version);
     if (this.#version === 6) return { expiresAt: Math.max(time, 1) };
     return time > 0 ? { ttl: time } : undefined;
   }
+}
+
+/** Milliseconds since the epoch in September 2001, and as a time to live over thirty years: what is less is no moment of Keyv 6, and what is more no life of Keyv 5. */
+const earliestMoment = 1e12;
+
+function otherKeyv(version: 5 | 6): StorageError {
+  const [given, other] = version === 6 ? ["a time to live, as Keyv 5 gives it", 5] : ["a moment, as Keyv 6 gives it", 6];
+  return new StorageError("config", `toKeyv: the value came with ${given}; make the adapter by toKeyv(storage, { version: ${other} }).`);
 }
 
 /** How a text and bytes are told apart in a storage of bytes: by the first one. */

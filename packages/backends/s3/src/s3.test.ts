@@ -170,6 +170,8 @@ test("credentials that ended are asked for again, and their provider once for ma
   expect(provider.mock.calls.length).toBeLessThanOrEqual(3);
   const wrong = another({ credentials: { accessKeyId, secretAccessKey: "wrong" } });
   await expect(wrong.get("key")).rejects.toMatchObject({ code: "denied", retryable: false });
+  const withMore = { accessKeyId, secretAccessKey, $source: { CREDENTIALS_CODE: "e" }, accountId: "1" }; // as the SDK leaves them
+  expect(await another({ credentials: withMore }).has("key")).toBe(false);
   await expect(another({ credentials: async () => ({}) as never }).get("key")).rejects.toMatchObject({ code: "config" });
 });
 

@@ -4,6 +4,7 @@ import { storageName } from "./errors.ts";
 import { addressOf, fitsHost } from "./lean/address.ts";
 import { Credentials } from "./lean/credentials.ts";
 import { LeanTransport } from "./lean/lean-transport.ts";
+import type { S3Credentials } from "./lean/sigv4.ts";
 import { definitions } from "./options.ts";
 import type { S3Options } from "./s3-storage.ts";
 import type { SdkClient } from "./sdk/handed-in.ts";
@@ -24,8 +25,7 @@ const everyCondition: readonly Condition[] = ["create", "replace", "delete", "st
 
 /** @throws StorageError `invalid-option` */
 export function serviceOf(options: S3Options, clock: Clock): S3Service {
-  const checked = typeof options?.credentials === "function" ? { ...options, credentials: undefined } : options;
-  checkOptions(definitions, checked, storageName, ["client"]);
+  checkOptions(definitions, withoutExtras(options), storageName, ["client"]);
   const { bucket, prefix = "", client, checksum = false } = options;
   const endpoint = client === undefined ? options.endpoint : endpointOf(client);
   const { partSize = 8 * 2 ** 20, partsInFlight = 4 } = options;
@@ -50,6 +50,15 @@ export function serviceOf(options: S3Options, clock: Clock): S3Service {
       partsInFlight,
     },
   };
+}
+
+/** Credentials come from providers too, which add what is their own: only what signs is looked at. */
+function withoutExtras(options: S3Options): S3Options {
+  const credentials: unknown = options?.credentials;
+  if (typeof credentials === "function") return { ...options, credentials: undefined };
+  if (typeof credentials !== "object" || credentials === null) return options;
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials as S3Credentials;
+  return { ...options, credentials: { accessKeyId, secretAccessKey, sessionToken } };
 }
 
 function leanTransport(options: S3Options, clock: Clock): Transport {

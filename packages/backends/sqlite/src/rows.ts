@@ -35,7 +35,8 @@ export class Rows {
     const { entries, chunks } = names;
     const one = `FROM ${entries} WHERE key = CAST(? AS BLOB)`;
     const range = `FROM ${entries} WHERE key >= CAST(? AS BLOB) AND key < CAST(? AS BLOB)`;
-    const together = `SELECT group_concat(key, char(0)) FROM`; // one text is read at once, and no key has a zero
+    // Bytes that are read at once, and no key has a zero. As a text they would end at the first of them for Node 22.
+    const together = "SELECT CAST(group_concat(key, char(0)) AS BLOB) FROM";
     const alive = "AND (expires_at IS NULL OR expires_at > ?)";
     this.#value = this.#prepare(`SELECT value, expires_at ${one}`);
     this.#entry = this.#prepare(`SELECT ${info}, body, value ${one}`);
@@ -88,8 +89,8 @@ export class Rows {
   /** Where nothing expires, keys are read from their index alone. */
   #keysOf(from: string, last: string | Uint8Array, most: number, now: number): readonly string[] {
     const row = this.#expiring.get() === undefined ? this.#keys.get(from, last, most) : this.#livingKeys.get(from, last, now, most);
-    const [keys] = row as unknown as readonly [string | null];
-    return keys === null ? [] : keys.split("\0");
+    const [keys] = row as unknown as readonly [Bytes | null];
+    return keys === null ? [] : Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength).toString().split("\0");
   }
 
   #prepare(sql: string): StatementSync {

@@ -6,5 +6,5 @@ export const turns: Turns = new Turns(setImmediate);
 /** Values of fewer bytes take less time than asking for it is worth. */
 export const alwaysAtOnce: number = 64 * 1024;
 
-/** Times the bytes of a chunk that streams tell `litter`: the pieces below are garbage too. Measured on 1 GiB: 30 MiB of memory instead of 70 to 85. */
-export const garbage: number = 4;
+/** Times the bytes of a chunk that streams tell `litter`: the pieces below are garbage too. Measured on 1 GiB: 29 to 50 MiB of memory instead of 65 to 90. */
+export const garbage: number = 8;

@@ -3,6 +3,9 @@ import { ByteReader, crc32, Damage, litter } from "@stowage/core";
 import { blockSize, checksumOf, checksumSize, lastChecksum, plainSizeOf, setUint32, storedSizeOf, uint32 } from "./format.ts";
 import type { Header } from "./format.ts";
 
+/** Times the bytes of a block that `litter` is told: its pieces are garbage too. Measured on 1 GiB: 41 to 59 MiB of memory instead of 61 to 78. */
+const garbage = 4;
+
 /** The stored form of a value that is all there. */
 export function seal(header: Bytes, value: Uint8Array): Bytes {
   const size = value.byteLength;
@@ -41,7 +44,7 @@ export async function* sealStream(header: Bytes, chunks: AsyncIterable<Uint8Arra
     setUint32(stored, at, last ? lastChecksum(checksum, size) : checksum);
     parts = [];
     lead = filled = 0;
-    litter(stored.byteLength);
+    litter(garbage * stored.byteLength);
     return stored;
   };
 
@@ -102,7 +105,7 @@ export async function* openStream(
       const block = await takeAll(source, blockEnd - at);
       checksum = crc32(block, checksum);
       check(header, checksum, uint32(await takeAll(source, checksumSize), 0), at, blockEnd, size);
-      litter(block.byteLength);
+      litter(garbage * block.byteLength);
       yield block;
     }
   } finally {

@@ -10,6 +10,7 @@ type Wish = Order extends infer O ? (O extends { readonly number: number } ? Omi
 /** A process with a cache, as the test that started it sees it. */
 export class CacheProcess {
   readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #orders = 0;
 
@@ -25,6 +26,9 @@ export class CacheProcess {
       if (answer.error === undefined) waiting?.resolve(answer.value);
       else waiting?.reject(new Error(answer.error));
     });
+    this.#ended = once(this.#child, "exit").then(([code, signal]) => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`The process ended early, with ${signal ?? code}.`));
+    });
   }
 
   /** Delivers a message of the bus, before all that it is told afterwards. */
@@ -39,7 +43,7 @@ export class CacheProcess {
   }
 
   async end(): Promise<void> {
-    this.#child.disconnect();
-    await once(this.#child, "exit");
+    if (this.#child.connected) this.#child.disconnect();
+    await this.#ended;
   }
 }

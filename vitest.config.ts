@@ -20,6 +20,8 @@ const config: ViteUserConfig = {
       tsconfig: "./tsconfig.json",
     },
     testTimeout: 30_000,
+    hookTimeout: 90_000, // the start and the end of real servers
+    expect: { poll: { timeout: 20_000 } }, // waits for a condition: the limit only ends what is hopeless
   },
 };
 

@@ -47,7 +47,7 @@ async function makeBucket({ endpoint, region, accessKeyId, secretAccessKey }: S3
 function needs(name: "redis" | "ceph"): { skip: boolean; timeout: number } {
   const reason = skipReason(name);
   if (reason !== undefined && process.env["CI"] !== undefined) throw new Error(reason);
-  return { skip: reason !== undefined, timeout: 60_000 };
+  return { skip: reason !== undefined, timeout: 180_000 };
 }
 
 test.each(["file", "sqlite"] as const)("the guest book is kept in %s", { timeout: 60_000 }, async (backend) => {

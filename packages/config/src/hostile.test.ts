@@ -1,9 +1,9 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import * as fc from "fast-check";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { azurePlugin, encryptedPlugin, keeperPlugin, metricsPlugin } from "../test/fakes.ts";
 import { ConfigError, parseStorages } from "./index.ts";
 
@@ -204,6 +204,7 @@ describe("hostile documents", () => {
     expect(output).toContain("azure");
     expect(output).not.toContain(canary);
     const directory = await mkdtemp(join(tmpdir(), "stowage-config-"));
+    onTestFinished(() => rm(directory, { recursive: true }));
     await writeFile(join(directory, "canary"), canary);
     const file = `{ fromFile: ${JSON.stringify(join(directory, "canary"))} }`;
     expect((await outputOf(inAzure(`password: ${file}`))).error).toBeUndefined();

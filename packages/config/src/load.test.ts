@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -6,10 +6,16 @@ import { definePlugin, findLayer, option, StorageError } from "@stowage/core";
 import type { AnyStorage, Plugin, StandardSchema } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { RetryStorage } from "@stowage/retry";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { azurePlugin, encryptedPlugin, FakeEncrypted, FakeLayer, fakePlugin, keeperPlugin, metricsPlugin } from "../test/fakes.ts";
 import { ConfigError, loadStorages, parseStorages } from "./index.ts";
 import type { ParseOptions } from "./index.ts";
+
+async function freshFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "stowage-config-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
+}
 
 const key = Buffer.alloc(32, 7).toString("base64");
 const plugins: readonly Plugin[] = [azurePlugin, keeperPlugin, encryptedPlugin, metricsPlugin];
@@ -370,7 +376,6 @@ describe("what is wrong", () => {
 });
 
 describe("files", () => {
-  const folder = async (): Promise<string> => await mkdtemp(join(tmpdir(), "stowage-config-"));
   const load = async (file: string | URL): Promise<string> =>
     await loadStorages(file).then(
       () => "",
@@ -378,7 +383,7 @@ describe("files", () => {
     );
 
   test("are loaded by path and by URL, and paths in them are relative to them", async () => {
-    const at = await folder();
+    const at = await freshFolder();
     await writeFile(join(at, "storage.yaml"), "\uFEFFstorages:\r\n  a:\r\n    backend:\r\n      file: { directory: ./data }\r\n");
     for (const file of [join(at, "storage.yaml"), pathToFileURL(join(at, "storage.yaml"))]) {
       const storages = await loadStorages(file);
@@ -388,7 +393,7 @@ describe("files", () => {
   });
 
   test("that cannot be read are refused with one clear sentence", async () => {
-    const at = await folder();
+    const at = await freshFolder();
     await writeFile(join(at, "latin1.yaml"), Buffer.from("storages: { ä: 1 }", "latin1"));
     await writeFile(join(at, "large.yaml"), `#${" ".repeat(64 * 1024)}`);
     await writeFile(join(at, "empty.yaml"), "");
@@ -433,7 +438,7 @@ describe("secrets", () => {
   });
 
   test("come from files beside the storage file, without one newline at their end", async () => {
-    const directory = await mkdtemp(join(tmpdir(), "stowage-config-"));
+    const directory = await freshFolder();
     for (const ending of ["", "\n", "\r\n"]) {
       await writeFile(join(directory, "key"), `${key}${ending}`);
       const storages = await parse(encrypted("{ fromFile: ./key }"), { directory });

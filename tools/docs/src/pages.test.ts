@@ -1,10 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { headingsOf, readBlocks, readLinks } from "./pages.ts";
 
-const root = mkdtempSync(join(tmpdir(), "stowage-pages-"));
+let root: string;
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "stowage-pages-"));
+});
 afterAll(() => rmSync(root, { recursive: true }));
 
 function page(text: string): string {

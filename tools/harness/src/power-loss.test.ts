@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { holdStill } from "@stowage-tools/servers";
 import { expect, test } from "vitest";
 import { Child } from "./child.ts";
 import { effort } from "./effort.ts";
@@ -28,7 +29,7 @@ async function losePower(target: Target, seed: number): Promise<Verdict & { left
     const history = new History();
     try {
       await writer.until("ack", 5 + Math.floor(seeded(seed)() * 60));
-      writer.process.kill("SIGSTOP");
+      await holdStill(writer.process);
       copyImage(image, copy);
       await writer.kill();
       history.add(writer.lines);

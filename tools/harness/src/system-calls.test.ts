@@ -45,8 +45,8 @@ function stepsIn(trace: string, directory: string): string[] {
   const perFile = new Map<string, string[]>();
   const published: string[][] = [];
   const awaitingFolder: { folder: string; steps: string[] }[] = [];
-  for (const line of trace.split("\n")) {
-    const call = /^\d+ +(?:<\.\.\. )?(\w+)\(/.exec(line)?.[1];
+  for (const line of wholeCalls(trace)) {
+    const call = /^\d+ +(\w+)\(/.exec(line)?.[1];
     if (call === undefined) continue;
     const descriptor = /\(\d+<([^>]*)>/.exec(line)?.[1];
     if (/^p?writev?(64)?$/.test(call) && descriptor?.startsWith(temporary)) stepsOf(perFile, descriptor).push("write");
@@ -66,6 +66,20 @@ function stepsIn(trace: string, directory: string): string[] {
     }
   }
   return published.map((steps) => steps.join(" "));
+}
+
+/** The calls in the order of their ends. strace tells one in two lines where another thread's came in between. */
+function wholeCalls(trace: string): string[] {
+  const begun = new Map<string, string>();
+  return trace.split("\n").flatMap((line) => {
+    const [, thread = "", begin] = /^(\d+) +(.*?) *<unfinished \.\.\.>$/.exec(line) ?? [];
+    if (begin !== undefined) {
+      begun.set(thread, begin);
+      return [];
+    }
+    const [, resumed = "", rest] = /^(\d+) +<\.\.\. \w+ resumed>(.*)$/.exec(line) ?? [];
+    return [rest === undefined ? line : `${resumed} ${begun.get(resumed)}${rest}`];
+  });
 }
 
 function stepsOf(perFile: Map<string, string[]>, path: string): string[] {

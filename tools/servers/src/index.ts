@@ -1,5 +1,6 @@
 export { cephServer } from "./ceph.ts";
 export type { CephOptions, CephServer } from "./ceph.ts";
+export { holdStill } from "./hold-still.ts";
 export { missingFor, skipReason } from "./programs.ts";
 export { postgresServer } from "./postgres.ts";
 export { redisCluster, redisSentinel, redisServer } from "./redis.ts";

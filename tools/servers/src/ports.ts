@@ -1,14 +1,20 @@
 import { once } from "node:events";
-import type { AddressInfo, Server } from "node:net";
 import { createServer } from "node:net";
+
+/**
+ * Below the ports that Linux gives to connections and to servers that ask for any (32,768 to 60,999): nobody gets one of
+ * these by chance between the moment when it is found free and the moment when a server listens on it.
+ */
+const [lowest, highest] = [10_000, 32_000] as const;
 
 /** Ports of the loopback interface that nobody listened on a moment ago, all different. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, listen));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) server.close();
-  await Promise.all(servers.map((server) => once(server, "close")));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = lowest + Math.floor(Math.random() * (highest - lowest));
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
 }
 
 export async function freePort(): Promise<number> {
@@ -16,8 +22,13 @@ export async function freePort(): Promise<number> {
   return port!;
 }
 
-async function listen(): Promise<Server> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return server;
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await once(server.listen(port, "127.0.0.1"), "listening");
+  } catch {
+    return false;
+  }
+  await once(server.close(), "close");
+  return true;
 }

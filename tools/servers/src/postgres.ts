@@ -16,7 +16,7 @@ export async function postgresServer(
   server.runAs("postgres");
   try {
     server.run("initdb", ["-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]);
-    server.spawn("postgres", "postgres", ["-D", data, "-h", "127.0.0.1", "-p", String(port), "-k", server.folder]);
+    server.spawn("postgres", "postgres", ["-F", "-D", data, "-h", "127.0.0.1", "-p", String(port), "-k", server.folder]);
     await server.until("it accepts connections", () => acceptsConnections(port));
   } catch (error) {
     await server.stop();

@@ -27,8 +27,8 @@ export interface RedisSentinel {
   /** What the sentinels call the primary. */
   readonly name: string;
   readonly sentinels: readonly { readonly host: string; readonly port: number }[];
-  /** Ends the first primary at once; a sentinel promotes the replica soon after. */
-  killPrimary(): Promise<void>;
+  /** Ends whichever is the primary at once, and gives its port; a sentinel promotes the other one soon after. */
+  killPrimary(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -72,7 +72,12 @@ export async function redisSentinel(options?: ServerOptions): Promise<RedisSenti
     server,
     name,
     sentinels: sentinels.map((port) => ({ host, port })),
-    killPrimary: () => server.kill("primary"),
+    killPrimary: async () => {
+      const told = await ask(sentinels[0]!, `SENTINEL get-master-addr-by-name ${name}`);
+      const isFirst = told.includes(`\r\n${primary}\r\n`);
+      await server.kill(isFirst ? "primary" : "replica");
+      return isFirst ? primary : replica;
+    },
     stop: () => server.stop(),
   };
 }
@@ -133,7 +138,7 @@ async function startOrStop(server: RunningServer, start: () => Promise<void>): P
 const sentinelSettings = (name: string, port: number, primary: number): string => `port ${port}
 bind ${host}
 sentinel monitor ${name} ${host} ${primary} 2
-sentinel down-after-milliseconds ${name} 500
+sentinel down-after-milliseconds ${name} 1000
 sentinel failover-timeout ${name} 5000
 sentinel parallel-syncs ${name} 1
 `;

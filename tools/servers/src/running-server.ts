@@ -1,11 +1,12 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, openSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { holdStill } from "./hold-still.ts";
 import { pathOf } from "./programs.ts";
 
 /** Milliseconds that a server has to answer, and to end. */
@@ -81,7 +82,7 @@ export class RunningServer {
   async until(what: string, works: () => Promise<boolean> | boolean): Promise<void> {
     const end = Date.now() + patience;
     for (;;) {
-      if (await Promise.resolve(works()).catch(() => false)) return;
+      if (await succeeds(works)) return;
       const ended = [...this.#processes].find(([, { exitCode, signalCode }]) => exitCode !== null || signalCode !== null);
       if (ended !== undefined) throw new Error(`${ended[0]} ended before ${what}: ${this.#log(ended[0])}`);
       if (Date.now() > end)
@@ -94,10 +95,7 @@ export class RunningServer {
 
   /** Holds a process still, and waits until all its threads stand. */
   async pause(name: string): Promise<void> {
-    const child = this.#processes.get(name)!;
-    const threads = `/proc/${child.pid}/task`;
-    child.kill("SIGSTOP");
-    await this.until(`${name} stands still`, () => readdirSync(threads).every((thread) => stateOf(`${threads}/${thread}`) === "T"));
+    await holdStill(this.#processes.get(name)!);
   }
 
   resume(name: string): void {
@@ -137,10 +135,12 @@ export class RunningServer {
   }
 }
 
-/** The letter that Linux has for what a thread is doing; proc_pid_stat(5). It comes after the name, which may hold anything. */
-function stateOf(thread: string): string | undefined {
-  const text = readFileSync(`${thread}/stat`, "latin1");
-  return text[text.lastIndexOf(")") + 2];
+async function succeeds(works: () => Promise<boolean> | boolean): Promise<boolean> {
+  try {
+    return await works();
+  } catch {
+    return false;
+  }
 }
 
 /** Whether something answers HTTP requests at this address, with whatever status. */

@@ -31,7 +31,7 @@ describe.skipIf(missing !== undefined)(`keyvStorage over @keyv/redis (${missing 
   let server: Awaited<ReturnType<typeof redisServer>>;
   let count = 0;
   beforeAll(async () => void (server = await redisServer()));
-  afterAll(() => server.stop());
+  afterAll(() => server?.stop());
 
   describeStorage("on a server", {
     create({ clock }) {

@@ -120,7 +120,7 @@ describe("expiry", () => {
     await clock.advance(1_000);
     const again = open(directory, { clock });
     expect((await again.list()).entries).toEqual([]);
-    await expect.poll(() => again.details().stats["transactions"], { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => again.details().stats["transactions"]).toBe(4);
     await again.close();
     expect(await rawKeys(directory)).toEqual([]);
   });

@@ -112,7 +112,7 @@ describe("expiry", () => {
     const transactions = (): number => storage.details().stats["transactions"]!;
     const before = transactions();
     await storage.put("other", bytes("1"));
-    await expect.poll(transactions, { timeout: 10_000 }).toBe(before + 4);
+    await expect.poll(transactions).toBe(before + 4);
     await storage.close();
     expect(await indexed(path)).toBe(0);
     expect((await open(path, { clock }).list({ info: true })).entries).toHaveLength(1);

@@ -11,7 +11,7 @@ describe("redis", needsRedis(), () => {
   let server: RedisServer;
   beforeAll(async () => {
     server = await redisServer();
-  }, 30_000);
+  });
   afterAll(() => server?.stop());
 
   const create = (options: RedisOptions) => (): CreatedStorage => {

@@ -15,9 +15,6 @@ const text = (value: Uint8Array | undefined): string | undefined => value && new
 
 const pause = (duration: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, duration));
 
-/** Milliseconds in which writers write before something is killed. */
-const head = 100;
-
 describe("a server with an append-only file", { timeout: 600_000, ...needsRedis() }, () => {
   const kills = isFull ? 200 : 3;
 
@@ -48,9 +45,16 @@ describe("a server with an append-only file", { timeout: 600_000, ...needsRedis(
     };
     onTestFinished(() => stop.abort());
     await keepFile(server);
-    const writers = ["a", "b", "c", "large"].map(write);
+    const keys = ["a", "b", "c", "large"];
+    const writers = keys.map(write);
+    /** Waits until each key was written again, by connections that found the server after it was killed. */
+    const allGoOn = async (): Promise<void> => {
+      const start = new Map(acknowledged);
+      const goesOn = (key: string): boolean => (acknowledged.get(key) ?? 0) > (start.get(key) ?? 0) + 1;
+      await expect.poll(() => keys.every(goesOn)).toBe(true);
+    };
     for (let count = 0; count < kills; count++) {
-      await pause(head);
+      await allGoOn();
       const before = new Map(acknowledged);
       await server.kill();
       await server.start();
@@ -66,9 +70,9 @@ describe("a server with an append-only file", { timeout: 600_000, ...needsRedis(
       }
       await fresh.close();
     }
+    await allGoOn();
     stop.abort();
     await Promise.all(writers);
-    expect([...acknowledged.values()].every((version) => version > 1)).toBe(true);
   });
 });
 
@@ -86,7 +90,7 @@ describe("a primary that sentinels watch", { timeout: 120_000, ...needsRedis() }
   let sentinels: RedisSentinel;
   beforeAll(async () => {
     sentinels = await redisSentinel();
-  }, 60_000);
+  });
   afterAll(() => sentinels?.stop());
 
   test("after a failover, storages and buses go on with the new primary, and what replicas confirmed is there", async () => {
@@ -97,20 +101,21 @@ describe("a primary that sentinels watch", { timeout: 120_000, ...needsRedis() }
     onTestFinished(async () => void (await Promise.all([storage.close(), bus.close()])));
     const heard: unknown[] = [];
     bus.subscribe((message) => heard.push(message));
-    await expect.poll(() => heard, { timeout: 10_000 }).toHaveLength(1);
+    await expect.poll(() => heard).toHaveLength(1);
     for (let index = 0; index < 50; index++) await storage.put(`key-${index}`, bytes(String(index)));
     await sentinels.killPrimary();
+    const before = heard.length;
     await expect(storage.put("key", bytes("a"))).rejects.toMatchObject({ code: "unavailable" });
     await expect.poll(() => storage.get("key-0").then(text, () => undefined), { timeout: 60_000 }).toBe("0");
     for (let index = 0; index < 50; index++) expect(text(await storage.get(`key-${index}`))).toBe(String(index));
-    await expect.poll(() => heard, { timeout: 60_000 }).toHaveLength(2);
+    await expect.poll(() => heard.length, { timeout: 60_000 }).toBeGreaterThan(before);
     // The new primary has no replica, which a write is told.
     await expect(storage.put("key", bytes("a"))).rejects.toMatchObject({ code: "unavailable", outcome: "unknown" });
     const plain = new RedisStorage({ sentinel });
     onTestFinished(() => plain.close());
     await plain.put("key", bytes("b"));
     await bus.publish({ sender: "a", keys: ["b"] });
-    await expect.poll(() => heard).toHaveLength(3);
+    await expect.poll(() => heard.at(-1)).toEqual({ sender: "a", keys: ["b"] });
   });
 });
 
@@ -118,7 +123,7 @@ describe("a cluster of three", { timeout: 120_000, ...needsRedis() }, () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await redisCluster();
-  }, 60_000);
+  });
   afterAll(() => cluster?.stop());
 
   const open = (options: RedisOptions = {}): RedisStorage => {

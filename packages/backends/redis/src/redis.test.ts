@@ -64,7 +64,7 @@ test("where nothing answers, calls fail at once and may be tried again", async (
   await storage.close();
 });
 
-describe("on a server", { timeout: 20_000, ...needsRedis() }, () => {
+describe("on a server", needsRedis(), () => {
   let server: RedisServer;
   beforeAll(async () => {
     server = await redisServer();
@@ -364,7 +364,7 @@ describe("on a server", { timeout: 20_000, ...needsRedis() }, () => {
         outcome: "none",
       });
       await open({ namespace: String(storage.details().options["namespace"]) }).put("key", bytes("between"));
-      await expect.poll(() => storage.get("key").catch(() => undefined), { timeout: 5_000 }).toEqual(bytes("between"));
+      await expect.poll(() => storage.get("key").catch(() => undefined)).toEqual(bytes("between"));
       expect(storage.details().stats).toEqual({ reconnects: 1 });
     });
 
@@ -377,7 +377,7 @@ describe("on a server", { timeout: 20_000, ...needsRedis() }, () => {
         { reason: { code: "timeout", outcome: "unknown" } },
       ]);
       proxy.losing = false;
-      await expect.poll(() => storage.get("key").catch(() => undefined), { timeout: 5_000 }).toEqual(bytes("new"));
+      await expect.poll(() => storage.get("key").catch(() => undefined)).toEqual(bytes("new"));
     });
 
     test("a storage without a connection closes", async () => {

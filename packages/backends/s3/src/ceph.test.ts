@@ -83,7 +83,7 @@ describe(`Ceph${reason === undefined ? "" : `, which is missing: ${reason}`}`, {
     const endless = async function* (): AsyncGenerator<Uint8Array<ArrayBuffer>> {
       for (;;) yield new Uint8Array(mebibyte);
     };
-    const writing = storage.write("key", endless(), { signal: stop.signal });
+    const failed = expect(storage.write("key", endless(), { signal: stop.signal })).rejects.toThrow();
     await expect.poll(() => storage.details().stats["openUploads"]).toBe(1);
     const another = s3Storage({
       ...(await newBucket(ceph)),
@@ -92,7 +92,7 @@ describe(`Ceph${reason === undefined ? "" : `, which is missing: ${reason}`}`, {
     expect(await another.gc()).toEqual({ aborted: 0 });
     expect(await another.gc({ olderThan: -60_000 })).toEqual({ aborted: 1 });
     stop.abort();
-    await expect(writing).rejects.toThrow();
+    await failed;
     await Promise.all([storage.close(), another.close()]);
   });
 

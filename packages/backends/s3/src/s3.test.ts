@@ -75,9 +75,9 @@ describe.each(transports)("with %s", (transport) => {
   });
 
   test("a service that does not answer in time is a time-out, and one that is not there is known not to have done anything", async () => {
-    const { double, another } = await onDouble({ transport, timeout: 50 });
+    const { double, another } = await onDouble({ transport });
     double.on("PutObject").hangs();
-    await expect(another().put("key", one)).rejects.toMatchObject({ code: "timeout", outcome: "unknown" });
+    await expect(another({ timeout: 50 }).put("key", one)).rejects.toMatchObject({ code: "timeout", outcome: "unknown" });
     await double.close();
     await expect(another().put("key", one)).rejects.toMatchObject({ code: "unavailable", outcome: "none" });
   });

@@ -34,7 +34,7 @@ function setUp(more: () => boolean = () => false): SetUp {
       return { outcomes: changes.map((change) => `${change}!`), more: more() };
     },
     soon: (run) => process.nextTick(run),
-    turns: new Turns(setImmediate),
+    turns: new Turns(setImmediate, () => now),
     clock,
     isBusy: (error) => error === busy,
     busyTimeout: 100,

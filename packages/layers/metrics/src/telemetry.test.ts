@@ -1,7 +1,9 @@
+import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { BatchObservableCallback, Meter, MeterProvider as Provider } from "@opentelemetry/api";
@@ -211,9 +213,11 @@ test("thousands of stacks that are closed leave nothing behind", async () => {
   }
   await shared.close();
   expect(provider.callbacks.size).toBe(0);
-  await new Promise((resolve) => setImmediate(resolve));
-  collectGarbage();
-  expect(gone.filter((reference) => reference.deref() !== undefined)).toEqual([]);
+  const collected = (): boolean => {
+    collectGarbage();
+    return gone.every((reference) => reference.deref() === undefined);
+  };
+  await expect.poll(collected).toBe(true);
 });
 
 test("a provider that throws, wherever it does, touches no call", async () => {
@@ -242,14 +246,10 @@ test("a provider that throws, wherever it does, touches no call", async () => {
 
 /** What Prometheus would scrape of a stack that has done a bit of everything. */
 async function scrape(): Promise<string> {
-  const port = await new Promise<number>((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port: free } = server.address() as AddressInfo;
-      server.close(() => resolve(free));
-    });
-  });
-  const exporter = new PrometheusExporter({ host: "127.0.0.1", port, preventServerStart: true });
-  await exporter.startServer();
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const server = createServer((request, response) => exporter.getMetricsRequestHandler(request, response)).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanups.push(() => promisify(server.close.bind(server))());
   const provider = new MeterProvider({ readers: [exporter] });
   openTelemetry.setGlobalMeterProvider(provider);
   cleanups.push(() => provider.shutdown());
@@ -266,7 +266,7 @@ async function scrape(): Promise<string> {
   await storage.get("a");
   mock.on("getEntry", "broken").fails(new StorageError("unavailable", "Down."));
   await storage.get("broken").catch(() => {});
-  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+  const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`);
   return await response.text();
 }
 

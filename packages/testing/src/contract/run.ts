@@ -25,6 +25,9 @@ export interface PromiseResult {
 
 export const defaultPatience = 5_000;
 
+/** A promise may take so many times the patience: it makes a thousand calls, and the disk may be slow. */
+const callsThatHang = 4;
+
 /** Checks the contract without a test runner, one promise after the other. */
 export async function runContract(subject: StorageSubject, options: RunOptions = {}): Promise<readonly PromiseResult[]> {
   const results: PromiseResult[] = [];
@@ -51,7 +54,7 @@ export async function checkPromise(
     const absent = promise.needs.find((name) => !abilities[name].isPresent(context.storage));
     try {
       const check = absent === undefined ? promise.run(context) : refusal(absent).checkRefusal(context);
-      await promptly({ patience: patience * 2 }, "The promise", check);
+      await promptly({ patience: patience * callsThatHang }, "The promise", check);
     } finally {
       await promptly({ patience }, "close", dispose());
     }

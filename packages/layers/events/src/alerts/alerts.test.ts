@@ -186,7 +186,7 @@ test("a clock that is set back or far ahead neither breaks the window nor lasts 
   expect(told).toMatchObject([{ state: "raised" }]);
 });
 
-test("alerts do not keep a process alive", async () => {
+test("alerts do not keep a process alive", { timeout: 90_000 }, async () => {
   const program = `
     import { memoryStorage } from "@stowage/memory";
     import { events } from "@stowage/events";
@@ -197,7 +197,7 @@ test("alerts do not keep a process alive", async () => {
   const node = [...process.execArgv.filter((argument) => argument.startsWith("--no-warnings")), "--conditions=@stowage/source"];
   const { stdout } = await promisify(execFile)(process.execPath, [...node, "--input-type=module", "--eval", program], {
     cwd: import.meta.dirname,
-    timeout: 20_000,
+    timeout: 60_000,
   });
   expect(stdout).toBe("done\n");
 });

@@ -5,6 +5,7 @@ import type { ContractPromise } from "../promise.ts";
 import { needs, section } from "../promise.ts";
 import { contenders, oneWinner } from "../race.ts";
 import { trackedSource } from "../sources.ts";
+import { beforeTheEnd } from "../time.ts";
 
 export const conditions: readonly ContractPromise[] = section(5, {
   "ifNoneMatch creates an entry where nothing is": needs("create", async ({ storage, value }) => {
@@ -25,10 +26,15 @@ export const conditions: readonly ContractPromise[] = section(5, {
     await storage.put("key", value(1), { ifNoneMatch: "*" });
     equal(await storage.get("key"), value(1));
   }),
-  "ifNoneMatch creates over an entry that expired": needs(["create", "ttl"], async ({ storage, value, advance }) => {
-    await storage.put("key", value(0), { ttl: 100 });
-    await rejects(() => storage.put("key", value(1), { ifNoneMatch: "*" }), "precondition-failed");
-    await advance(100);
+  "ifNoneMatch creates over an entry that expired": needs(["create", "ttl"], async (context) => {
+    const { storage, value, advance } = context;
+    const { refusal, left } = await beforeTheEnd(context, async (ttl) => {
+      await storage.put("key", value(0), { ttl });
+      const error: unknown = await storage.put("key", value(1), { ifNoneMatch: "*" }).catch((reason: unknown) => reason);
+      return { refusal: error, left: ttl };
+    });
+    await rejects(() => Promise.reject(refusal), "precondition-failed");
+    await advance(left);
     await storage.put("key", value(1), { ifNoneMatch: "*" });
     equal(await storage.get("key"), value(1));
   }),

@@ -4,6 +4,7 @@ import { equal, refuses } from "../assertions.ts";
 import type { Check, ContractContext, ContractPromise } from "../promise.ts";
 import { needs, section } from "../promise.ts";
 import { collect, keysOf } from "../reading.ts";
+import { beforeTheEnd } from "../time.ts";
 import { trackedSource } from "../sources.ts";
 
 const century = 100 * 365 * 24 * 60 * 60 * 1000;
@@ -12,9 +13,12 @@ export const expiry: readonly ContractPromise[] = section(6, {
   ...looks(),
   "an entry is there until the moment of expiresAt, and gone at it": needs("ttl", async (context) => {
     const { storage, value, now, advance, advanceWithin } = context;
-    await storage.put("key", value(0), { expiresAt: now() + 100 });
-    const left = await advanceWithin(100);
-    equal(await storage.get("key"), value(0), "get before the end");
+    const { found, left } = await beforeTheEnd(context, async (ttl) => {
+      await storage.put("key", value(0), { expiresAt: now() + ttl });
+      const rest = await advanceWithin(ttl);
+      return { found: await storage.get("key"), left: rest };
+    });
+    equal(found, value(0), "get before the end");
     await advance(left);
     equal(await storage.get("key"), undefined, "get at the end");
   }),
@@ -45,10 +49,14 @@ export const expiry: readonly ContractPromise[] = section(6, {
       equal(await storage.get("key"), value(0), `get with a ttl of ${ttl}`);
     }
   }),
-  "a ttl need not be a whole number": needs("ttl", async ({ storage, value, advance }) => {
-    await storage.put("key", value(0), { ttl: 99.5 });
-    equal(await storage.get("key"), value(0), "get before the end");
-    await advance(101);
+  "a ttl need not be a whole number": needs("ttl", async (context) => {
+    const { storage, value, advance } = context;
+    const { found, left } = await beforeTheEnd(context, async (ttl) => {
+      await storage.put("key", value(0), { ttl: ttl - 0.5 });
+      return { found: await storage.get("key"), left: ttl };
+    });
+    equal(found, value(0), "get before the end");
+    await advance(left + 1);
     equal(await storage.get("key"), undefined, "get after the end");
   }),
   "the end of an entry is told": needs("ttl", async ({ storage, value, now }) => {
@@ -113,23 +121,31 @@ export const expiry: readonly ContractPromise[] = section(6, {
     await storage.put("ancient", value(1), { expiresAt: 1 });
     equal(await storage.getEntries(["key", "new", "ancient"]), [undefined, undefined, undefined]);
   }),
-  "batch expires what it puts": needs("ttl", async ({ storage, value, now, advance }) => {
-    await storage.put("gone", value(0));
-    await storage.batch([
-      { type: "put", key: "short", value: value(0), options: { ttl: 100 } },
-      { type: "put", key: "until", value: value(0), options: { expiresAt: now() + 100 } },
-      { type: "put", key: "gone", value: value(1), options: { expiresAt: now() - 1 } },
-      { type: "put", key: "always", value: value(0) },
-    ]);
-    equal(await Promise.all(["short", "until", "gone", "always"].map((key) => storage.has(key))), [true, true, false, true], "has before");
-    await advance(100);
+  "batch expires what it puts": needs("ttl", async (context) => {
+    const { storage, value, now, advance } = context;
+    const { found, left } = await beforeTheEnd(context, async (ttl) => {
+      await storage.put("gone", value(0));
+      await storage.batch([
+        { type: "put", key: "short", value: value(0), options: { ttl } },
+        { type: "put", key: "until", value: value(0), options: { expiresAt: now() + ttl } },
+        { type: "put", key: "gone", value: value(1), options: { expiresAt: now() - 1 } },
+        { type: "put", key: "always", value: value(0) },
+      ]);
+      return { found: await Promise.all(["short", "until", "gone", "always"].map((key) => storage.has(key))), left: ttl };
+    });
+    equal(found, [true, true, false, true], "has before");
+    await advance(left);
     equal(await Promise.all(["short", "until", "always"].map((key) => storage.has(key))), [false, false, true], "has after");
   }),
-  "write expires what it stores": needs(["ttl", "streams"], async ({ bytes, now, advance }) => {
-    await bytes.write("short", new Blob(["text"]), { ttl: 100 });
-    await bytes.write("until", new Blob(["text"]), { expiresAt: now() + 100 });
-    equal([await bytes.has("short"), await bytes.has("until")], [true, true], "has before");
-    await advance(100);
+  "write expires what it stores": needs(["ttl", "streams"], async (context) => {
+    const { bytes, now, advance } = context;
+    const { found, left } = await beforeTheEnd(context, async (ttl) => {
+      await bytes.write("short", new Blob(["text"]), { ttl });
+      await bytes.write("until", new Blob(["text"]), { expiresAt: now() + ttl });
+      return { found: [await bytes.has("short"), await bytes.has("until")], left: ttl };
+    });
+    equal(found, [true, true], "has before");
+    await advance(left);
     equal([await bytes.has("short"), await bytes.has("until")], [false, false], "has after");
   }),
   "a stream of an entry that expires meanwhile is whole or fails": needs(["ttl", "streams"], async ({ bytes, value, advance }) => {
@@ -185,10 +201,13 @@ function looks(): Record<string, Check> {
 }
 
 async function livesAndEnds(context: ContractContext, look: (context: ContractContext) => Promise<boolean>): Promise<void> {
-  await context.storage.put("key", context.value(0), { ttl: 100 });
-  equal(await look(context), true, "Whether it is found at the start");
-  const left = await context.advanceWithin(100);
-  equal(await look(context), true, "Whether it is found before the end");
+  const { found, left } = await beforeTheEnd(context, async (ttl) => {
+    await context.storage.put("key", context.value(0), { ttl });
+    const atTheStart = await look(context);
+    const rest = await context.advanceWithin(ttl);
+    return { found: [atTheStart, await look(context)], left: rest };
+  });
+  equal(found, [true, true], "Whether it is found at the start, and before the end");
   await context.advance(left);
   equal(await look(context), false, "Whether it is found at the end");
 }

@@ -222,12 +222,18 @@ test("a message that is never sent does not keep a cache from closing", async ()
   await closing;
 });
 
-test("a listener that throws keeps no other one from hearing", async () => {
+test.each<[string, () => void]>([
+  [
+    "throws",
+    () => {
+      throw new Error("broken");
+    },
+  ],
+  ["rejects", () => Promise.reject(new Error("broken"))],
+])("a listener that %s keeps no other one from hearing, and whoever publishes is told", async (_, broken) => {
   const bus = localBus();
   const heard: Invalidation[] = [];
-  bus.subscribe(() => {
-    throw new Error("broken");
-  });
+  bus.subscribe(broken);
   const stop = bus.subscribe((message) => heard.push(message));
   const message = { ...other, keys: ["key"] };
   await expect(bus.publish(message)).rejects.toThrow("broken");

@@ -34,15 +34,9 @@ export function localBus(): Bus {
   const listeners = new Set<(message: Invalidation) => void>();
   return {
     async publish(message) {
-      const failures: unknown[] = [];
-      for (const listener of listeners) {
-        try {
-          listener(message);
-        } catch (error) {
-          failures.push(error);
-        }
-      }
-      if (failures.length > 0) throw failures[0];
+      const told = await Promise.allSettled(Array.from(listeners, async (listener) => listener(message)));
+      const failed = told.find((each) => each.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
     },
     subscribe(listener) {
       const own = (message: Invalidation): void => listener(message); // so that each subscription ends alone

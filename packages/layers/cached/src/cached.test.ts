@@ -1,8 +1,8 @@
 import type { Storage } from "@stowage/core";
-import { findLayer, stack, StorageError } from "@stowage/core";
+import { borrowed, findLayer, stack, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { VirtualClock } from "@stowage/testing";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { CachedOptions } from "./index.ts";
 import { GatedStorage } from "./gated-storage.ts";
 import { cached, CachedStorage } from "./index.ts";
@@ -458,6 +458,60 @@ test("frozen: what is inside a frozen object is frozen too, however deep", async
   expect([Object.isFrozen(got), Object.isFrozen(got.last)]).toEqual([true, true]);
 });
 
+/** How two callers get one value of a load that is not kept, because something was written meanwhile. */
+const loadsOfTwo: Readonly<Record<string, (storage: Storage<Tagged>) => Promise<(Tagged | undefined)[]>>> = {
+  get: (storage) => Promise.all([storage.get("key"), storage.get("key")]),
+  getEntry: async (storage) => (await Promise.all([storage.getEntry("key"), storage.getEntry("key")])).map((entry) => entry?.value),
+  getEntries: async (storage) => (await storage.getEntries(["key", "other", "key"])).flatMap((entry) => entry?.value ?? []),
+};
+
+interface Tagged {
+  readonly tags: string[];
+}
+
+describe.each(Object.keys(loadsOfTwo))("of two who wait for a %s that is not kept", (operation) => {
+  async function unkept(options: CachedOptions<Tagged>): Promise<(Tagged | undefined)[]> {
+    const { below, storage, cache } = setUp<Tagged>(options);
+    await below.put("key", { tags: ["old"] });
+    const letGo = below.hold(operation === "getEntries" ? "getEntries" : "getEntry");
+    const got = loadsOfTwo[operation]!(storage);
+    await storage.put("key", { tags: ["new"] });
+    await cache.invalidate("key");
+    letGo();
+    const both = await got;
+    expect(both).toEqual([{ tags: ["old"] }, { tags: ["old"] }]);
+    expect(cache.stats().entries).toBe(0);
+    return both;
+  }
+
+  test("frozen: nobody can change what the other one sees", async () => {
+    const [one, two] = await unkept({ values: "frozen" });
+    expect(one).toBe(two);
+    expect(() => one?.tags.push("mine")).toThrow(TypeError);
+  });
+
+  test("cloned: each has a copy of its own", async () => {
+    const [one, two] = await unkept({ values: "cloned" });
+    one?.tags.push("mine");
+    expect(two).toEqual({ tags: ["old"] });
+  });
+});
+
+test("frozen: what is served stale, or comes from the store, is frozen too", async () => {
+  const clock = new VirtualClock();
+  const store = memoryStorage<Tagged>({ values: "any", clock });
+  const made = setUp<Tagged>({ clock, values: "frozen", ttl: 1_000, staleIfError: 1_000, store: stack(store, borrowed()) });
+  const isFrozen = async (storage: Storage<Tagged>): Promise<boolean> => Object.isFrozen((await storage.get("key"))?.tags);
+  await made.below.put("key", { tags: [] });
+  expect(await isFrozen(made.storage)).toBe(true);
+  await clock.advance(0);
+  const next = setUp<Tagged>({ clock, values: "frozen", store: stack(store, borrowed()) });
+  expect([await isFrozen(next.storage), next.cache.stats().storeHits]).toEqual([true, 1]);
+  await clock.advance(1_500);
+  made.below.failure = down();
+  expect([await isFrozen(made.storage), made.cache.stats().staleServed]).toEqual([true, 1]);
+});
+
 test("bytes cannot be frozen, and that is said when the layer is made", () => {
   expect(() => stack(memoryStorage(), cached({ values: "frozen" }))).toThrow(expect.objectContaining({ code: "invalid-option" }));
 });
@@ -519,6 +573,15 @@ test.each([
 ])("the options %j are refused when the layer is made", (options: CachedOptions) => {
   expect(() => cached(options)).toThrow(expect.objectContaining({ code: "invalid-option" }));
 });
+
+test.each(["s3-fifo", "w-tinylfu", "lru"] as const)(
+  "with maxSize there may be as many entries as there are numbers: %s",
+  async (eviction) => {
+    const { storage, cache } = setUp({ maxEntries: Number.MAX_SAFE_INTEGER, maxSize: 1_000, sizeOf: () => 100, eviction });
+    for (let index = 0; index < 20; index++) await storage.put(`key${index}`, "value");
+    expect(cache.stats()).toMatchObject({ entries: 10, bytes: 1_000 });
+  },
+);
 
 test("a value that contains itself is stored, cached and given back", async () => {
   const { storage, cache } = setUp<object>();

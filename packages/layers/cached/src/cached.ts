@@ -108,6 +108,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
       below: inner,
       clock: this.clock,
       deadlines,
+      own: (entry) => this.#memory.owned(entry),
       keep: (...loaded) => this.#lifecycle.ready && this.#memory.keepLoaded(...loaded),
     });
     this.#changes = new Changes({ ...levels, loads: this.#loads, bus: this.#bus, lifecycle: this.#lifecycle });
@@ -241,7 +242,7 @@ export class CachedStorage<V> extends ForwardingStorage<V> {
 
   /**
    * Calls a listener with each entry that goes for want of room, right after it went; not with those that expired or were
-   * invalidated. Returns what ends that. What the listener throws is dropped.
+   * invalidated. Returns what ends that. What the listener throws or rejects with is dropped.
    */
   onEvict(listener: (evicted: Evicted) => void): () => void {
     return this.#slots.onEvict(listener);

@@ -10,6 +10,8 @@ export interface LoadsOptions<V> {
   readonly writes: Writes;
   readonly deadlines: Deadlines;
   readonly clock: Clock;
+  /** The entry as all who wait for it may have it together. What it throws fails the load. */
+  readonly own: (entry: Entry<V>) => Entry<V>;
   /** Caches an answer that the storage below gave at a time, and that nothing has made old since. What it throws fails the load. */
   readonly keep: (key: string, entry: Entry<V> | undefined, loadedAt: number) => void;
 }
@@ -52,13 +54,9 @@ export class Loads<V> {
   loadAll(keys: readonly string[]): ReadonlyMap<string, Load<V>> {
     const loads = keys.map((key) => this.#begin(key));
     const { store } = this.#options;
-    const controller = new AbortController();
-    let ended = 0;
-    for (const load of loads) load.ended.addEventListener("abort", () => ++ended === loads.length && controller.abort(), { once: true });
-    const { signal } = controller;
     const begun = loads.map((load): Begun<V> => ({ load, epoch: this.#epochOf(load.key) }));
-    if (store === undefined) this.#askAll(begun, signal);
-    else void this.#findAll(store, begun, signal).then((missing) => missing.length > 0 && this.#askAll(missing, signal));
+    if (store === undefined) this.#askAll(begun);
+    else void this.#findAll(store, begun).then((missing) => missing.length > 0 && this.#askAll(missing));
     return new Map(loads.map((load) => [load.key, load]));
   }
 
@@ -87,18 +85,18 @@ export class Loads<V> {
   }
 
   /** Ends the loads of what the store has, and gives the others. It is not asked for what is being written. */
-  async #findAll(store: SecondLevel<V>, begun: readonly Begun<V>[], signal: AbortSignal): Promise<readonly Begun<V>[]> {
+  async #findAll(store: SecondLevel<V>, begun: readonly Begun<V>[]): Promise<readonly Begun<V>[]> {
     const settled = begun.map(({ load }) => load.key).filter((key) => !this.#options.writes.isWriting(key));
-    const all = await store.findAll(settled, signal);
+    const all = await store.findAll(settled, endedWith(begun));
     const found = new Map(settled.map((key, index) => [key, all[index]]));
     return begun
       .map((each): Begun<V> => ({ ...each, found: found.get(each.load.key) }))
       .filter((each) => each.found === undefined || !this.#takeFound(each.load, each.found, each.epoch));
   }
 
-  #askAll(begun: readonly Begun<V>[], signal: AbortSignal): void {
+  #askAll(begun: readonly Begun<V>[]): void {
     const keys = begun.map(({ load }) => load.key);
-    rejecting(() => this.#options.below.getEntries(keys, { signal })).then(
+    rejecting(() => this.#options.below.getEntries(keys, { signal: endedWith(begun) })).then(
       (entries) => {
         const now = this.#options.clock.now();
         begun.forEach(({ load, epoch, found }, index) => this.#succeed(load, entries[index], epoch, now, found?.fill));
@@ -120,18 +118,18 @@ export class Loads<V> {
     return true;
   }
 
-  /** Keeps an answer in both levels, unless the load was dropped or something was written since it began. */
+  /** Keeps an answer in both levels, unless the load was dropped or something was written since it began; who waits gets it in any case. */
   #succeed(load: Load<V>, entry: Entry<V> | undefined, epoch: number, loadedAt: number, fill: Fill | undefined): void {
-    const { store, writes, keep } = this.#options;
-    if (this.#leave(load) && epoch === writes.epoch && !writes.isUnsettled(load.key)) {
-      try {
-        keep(load.key, entry, loadedAt);
-      } catch (error) {
-        return load.fail(error);
-      }
-      if (entry !== undefined) store?.fill(entry, fill, loadedAt);
+    const { store, writes, own, keep } = this.#options;
+    const isCurrent = this.#leave(load) && epoch === writes.epoch && !writes.isUnsettled(load.key);
+    try {
+      const owned = entry && own(entry);
+      if (isCurrent) keep(load.key, owned, loadedAt);
+      if (isCurrent && owned !== undefined) store?.fill(owned, fill, loadedAt);
+      load.succeed(owned);
+    } catch (error) {
+      load.fail(error);
     }
-    load.succeed(entry);
   }
 
   #fail(load: Load<V>, error: unknown): void {
@@ -144,4 +142,18 @@ export class Loads<V> {
     if (this.#loads.get(load.key) !== load) return false;
     return this.#loads.delete(load.key);
   }
+}
+
+/** A signal for one call, which ends when nobody waits for any of its loads. */
+function endedWith<V>(begun: readonly Begun<V>[]): AbortSignal {
+  const controller = new AbortController();
+  let waitedFor = begun.length;
+  const end = (): void => {
+    if (--waitedFor === 0) controller.abort();
+  };
+  for (const { load } of begun) {
+    if (load.ended.aborted) end();
+    else load.ended.addEventListener("abort", end, { once: true });
+  }
+  return controller.signal;
 }

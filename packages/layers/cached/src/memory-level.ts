@@ -24,9 +24,14 @@ export class MemoryLevel<V> {
     return freshUntil === undefined || this.#clock.now() < freshUntil;
   }
 
-  /** Keeps what was loaded, or that nothing is there. `sizeOf` is the caller's, and may throw. */
+  /** What was loaded, as many may have it, whether it is kept or not. */
+  owned(entry: Entry<V>): Entry<V> {
+    return { ...entry, value: this.#ownership.keep(entry.value) as V };
+  }
+
+  /** Keeps what was loaded and is owned, or that nothing is there. `sizeOf` is the caller's, and may throw. */
   keepLoaded(key: string, entry: Entry<V> | undefined, loadedAt: number): void {
-    if (entry !== undefined) this.#keep({ ...entry, value: this.#ownership.keep(entry.value) as V }, loadedAt);
+    if (entry !== undefined) this.#keep(entry, loadedAt);
     else if (this.#settings.missingTtl > 0) this.#keepMissing(key);
     else this.#slots.delete(key);
   }

@@ -50,11 +50,17 @@ test("expiry, delete, clear and invalidate are no eviction", async () => {
   expect(evicted).toEqual([]);
 });
 
-test("a listener that throws disturbs neither the call nor the other listeners", async () => {
+test.each<[string, () => void]>([
+  [
+    "throws",
+    () => {
+      throw new Error("broken");
+    },
+  ],
+  ["rejects", () => Promise.reject(new Error("broken"))], // which would end the process if nobody took it
+])("a listener that %s disturbs neither the call nor the other listeners", async (_, broken) => {
   const { storage, layer, evicted } = listened({ maxEntries: 1 });
-  layer.onEvict(() => {
-    throw new Error("broken");
-  });
+  layer.onEvict(broken);
   const heard: string[] = [];
   layer.onEvict(({ key }) => heard.push(key));
   for (const key of ["a", "b"]) await storage.put(key, "value");

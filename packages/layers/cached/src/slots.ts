@@ -104,11 +104,11 @@ export class Slots<V> {
 
   #tell({ key, size }: Slot<V>): void {
     for (const { listener } of this.#listeners) {
+      // The entry is gone all the same, and the load or put that took its room knows nothing of listeners.
       try {
-        listener({ key, size });
-      } catch {
-        // The entry is gone all the same, and the load or put that took its room knows nothing of listeners.
-      }
+        const answer: unknown = listener({ key, size });
+        if (answer !== undefined) Promise.resolve(answer).catch(() => {});
+      } catch {}
     }
   }
 

@@ -241,6 +241,40 @@ test("getEntries asks the store for what is settled, and below once for all that
   expect((await storage.getEntries(["key", "other"])).map((entry) => entry?.value)).toEqual(["value", "new"]);
 });
 
+describe("a getEntries of which the store has a part", () => {
+  /** It hangs below for the two keys that the store does not have. */
+  async function hanging(): Promise<SetUp & { readonly controller: AbortController; readonly failed: Promise<unknown> }> {
+    const made = await filled({ loadTimeout: 5_000 });
+    const { clock, below, storage, log } = made;
+    below.hold("getEntries");
+    const controller = new AbortController();
+    const failed = storage.getEntries(["key", "other", "third"], { signal: controller.signal }).catch((error: unknown) => error);
+    await clock.advance(0);
+    expect(log).toEqual(["store getEntries", "below getEntries"]);
+    return { ...made, controller, failed };
+  }
+
+  test("is ended below when nobody waits for the rest any more", async () => {
+    const { below, storage, controller, failed } = await hanging();
+    const second = new AbortController();
+    const joined = storage.get("third", { signal: second.signal }).catch((error: unknown) => error);
+    const reason = new Error("enough");
+    controller.abort(reason);
+    expect(await failed).toBe(reason);
+    expect(below.signals.at(-1)?.aborted).toBe(false);
+    second.abort(reason);
+    expect(await joined).toBe(reason);
+    expect(below.signals.at(-1)?.aborted).toBe(true);
+  });
+
+  test("is ended below when loadTimeout is over", async () => {
+    const { clock, below, failed } = await hanging();
+    await clock.advance(5_500);
+    expect(await failed).toMatchObject({ code: "timeout" });
+    expect(below.signals.at(-1)?.aborted).toBe(true);
+  });
+});
+
 describe("a store that cannot forget", () => {
   test.each(["put", "delete", "batch", "clear", "write"])("refuses a %s before it is sent", async (operation) => {
     const clock = new VirtualClock();

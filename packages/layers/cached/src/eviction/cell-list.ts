@@ -1,5 +1,8 @@
 import type { Cell } from "./eviction.ts";
 
+/** Cells that one step may move to another place: enough for nearly all, and few where thousands were read since. */
+export const mostMoves = 64;
+
 /** Cells in a row, linked through themselves. */
 export class CellList<C extends Cell> {
   readonly #mark: number;

@@ -21,7 +21,7 @@ export interface Limits {
   readonly maxSize: number;
 }
 
-/** Who has to go. Every step takes the same time however much is cached. */
+/** Who has to go. No step but `clear` looks at more than a few cells, however much is cached. */
 export interface Eviction<C extends Cell> {
   /** Takes a cell in. */
   add(cell: C): void;

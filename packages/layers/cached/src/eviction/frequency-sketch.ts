@@ -1,24 +1,29 @@
 /** Counters for each key are taken from four rows; the least of them is the estimate. */
 const rows = 4;
 const mostFrequent = 15;
+/** Counts that are halved at a time. */
+const halvedAtOnce = 64;
 
 /**
  * How often a key was seen lately, about: a count-min sketch of four-bit counts (kept in bytes), all halved when it has
- * seen ten times as many keys as it has columns (Einziger and others, "TinyLFU", 2015).
+ * seen ten times as many keys as it has columns (Einziger and others, "TinyLFU", 2015). They are halved by and by, with
+ * each key that is seen from then on, so that none waits for all of them.
  */
 export class FrequencySketch {
   #counts = new Uint8Array(0);
   #mask = 0;
   #seen = 0;
+  /** Counts from the first one on that are still to be halved. */
+  #unhalved = 0;
 
   /** Makes room for about so many keys. Counts are lost when it grows. */
   reserve(keys: number): void {
-    let columns = 64;
+    let columns = Math.max(64, this.#counts.length / rows);
     while (columns < keys) columns *= 2;
     if (columns * rows <= this.#counts.length) return;
     this.#counts = new Uint8Array(columns * rows);
     this.#mask = columns - 1;
-    this.#seen = 0;
+    this.#seen = this.#unhalved = 0;
   }
 
   see(key: string): void {
@@ -32,7 +37,11 @@ export class FrequencySketch {
       }
       hash = mix(hash + row + 1);
     }
-    if (counted && ++this.#seen >= 10 * (this.#mask + 1)) this.#halve();
+    if (counted && ++this.#seen >= 10 * (this.#mask + 1)) {
+      this.#unhalved = this.#counts.length;
+      this.#seen >>>= 1;
+    }
+    if (this.#unhalved > 0) this.#halveSome();
   }
 
   estimate(key: string): number {
@@ -47,12 +56,13 @@ export class FrequencySketch {
 
   clear(): void {
     this.#counts.fill(0);
-    this.#seen = 0;
+    this.#seen = this.#unhalved = 0;
   }
 
-  #halve(): void {
-    for (let place = 0; place < this.#counts.length; place++) this.#counts[place] = (this.#counts[place] as number) >>> 1;
-    this.#seen >>>= 1;
+  #halveSome(): void {
+    const end = this.#unhalved;
+    this.#unhalved = Math.max(0, end - halvedAtOnce);
+    for (let place = this.#unhalved; place < end; place++) this.#counts[place] = (this.#counts[place] as number) >>> 1;
   }
 }
 

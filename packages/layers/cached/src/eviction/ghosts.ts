@@ -1,6 +1,6 @@
 /**
  * The keys that left a queue last, oldest forgotten first. A ring with an index, because a Map that is used as a queue
- * walks over all it has deleted.
+ * walks over all it has deleted. The ring grows at its end, key by key, so that nothing in it ever moves.
  */
 export class Ghosts {
   #ring: (string | undefined)[] = [];
@@ -9,13 +9,11 @@ export class Ghosts {
 
   /** Remembers a key, and up to `limit` in all. */
   add(key: string, limit: number): void {
-    if (this.#ring.length < limit) this.#grow(limit);
-    if (this.#ring.length === 0) return;
+    if (this.#next >= Math.max(limit, this.#ring.length)) this.#next = 0;
     const forgotten = this.#ring[this.#next];
     if (forgotten !== undefined && this.#positions.get(forgotten) === this.#next) this.#positions.delete(forgotten);
     this.#ring[this.#next] = key;
-    this.#positions.set(key, this.#next);
-    this.#next = (this.#next + 1) % this.#ring.length;
+    this.#positions.set(key, this.#next++);
   }
 
   /** Whether a key is remembered; it is forgotten by that. */
@@ -31,14 +29,5 @@ export class Ghosts {
     this.#ring = [];
     this.#positions.clear();
     this.#next = 0;
-  }
-
-  /** Doubles, so that growing costs nothing per key. What is there keeps its order. */
-  #grow(limit: number): void {
-    const ordered = [...this.#ring.slice(this.#next), ...this.#ring.slice(0, this.#next)].filter((key) => key !== undefined);
-    this.#ring = Array.from({ length: Math.max(16, limit, 2 * this.#ring.length) }, (_, index) => ordered[index]);
-    this.#positions.clear();
-    for (let index = 0; index < ordered.length; index++) this.#positions.set(ordered[index] as string, index);
-    this.#next = ordered.length % this.#ring.length;
   }
 }

@@ -1,4 +1,4 @@
-import { CellList } from "./cell-list.ts";
+import { CellList, mostMoves } from "./cell-list.ts";
 import type { Cell, Eviction, Limits } from "./eviction.ts";
 import { Ghosts } from "./ghosts.ts";
 
@@ -12,7 +12,8 @@ const main = 1;
 /**
  * S3-FIFO (Yang and others, "FIFO queues are all you need for cache eviction", SOSP 2023). Newcomers stand in a small
  * queue; those that were read again there, or that come back soon after they left it, move to the main one, where a cell
- * that was read goes round once more instead of leaving. Reading a cell moves nothing: it counts one number.
+ * that was read goes round once more instead of leaving. Reading a cell moves nothing: it counts one number. Where many
+ * were read, the search ends with the oldest, read or not.
  */
 export class S3FifoEviction<C extends Cell> implements Eviction<C> {
   readonly #small = new CellList<C>(small);
@@ -36,7 +37,7 @@ export class S3FifoEviction<C extends Cell> implements Eviction<C> {
     if (cell.frequency < mostFrequent) cell.frequency++;
   }
 
-  /** A cell that was worth keeping when it had to go, because it was written, goes to the main queue when it is back. */
+  /** A cell that was worth keeping when it had to go, mostly because it was written, goes to the main queue when it is back. */
   remove(cell: C): void {
     const list = cell.list === small ? this.#small : this.#main;
     list.remove(cell);
@@ -44,13 +45,13 @@ export class S3FifoEviction<C extends Cell> implements Eviction<C> {
   }
 
   evict(): C | undefined {
-    while (this.#small.count > 0) {
-      const smallIsOver = this.#small.count >= this.#smallEntries || this.#small.size >= this.#smallSize;
-      if (!smallIsOver && this.#main.count > 0) break;
-      const cell = this.#evictSmall();
+    for (let moves = 0; moves < mostMoves && this.#count > 0; moves++) {
+      const cell = this.#isSmallNext() ? this.#evictSmall() : this.#evictMain();
       if (cell !== undefined) return cell;
     }
-    return this.#evictMain();
+    const oldest = this.#main.last;
+    if (oldest !== undefined) this.remove(oldest);
+    return oldest;
   }
 
   clear(): void {
@@ -61,6 +62,11 @@ export class S3FifoEviction<C extends Cell> implements Eviction<C> {
 
   get #count(): number {
     return this.#small.count + this.#main.count;
+  }
+
+  #isSmallNext(): boolean {
+    if (this.#small.count === 0 || this.#main.count === 0) return this.#main.count === 0;
+    return this.#small.count >= this.#smallEntries || this.#small.size >= this.#smallSize;
   }
 
   /** Takes one cell from the small queue: out, or over to the main one, and then nothing is evicted yet. */
@@ -76,12 +82,12 @@ export class S3FifoEviction<C extends Cell> implements Eviction<C> {
     return cell;
   }
 
+  /** Takes one cell from the main queue: out, or round once more, and then nothing is evicted yet. */
   #evictMain(): C | undefined {
-    for (let cell = this.#main.removeLast(); cell !== undefined; cell = this.#main.removeLast()) {
-      if (cell.frequency === 0) return cell;
-      cell.frequency--;
-      this.#main.addFirst(cell);
-    }
+    const cell = this.#main.removeLast();
+    if (cell === undefined || cell.frequency === 0) return cell;
+    cell.frequency--;
+    this.#main.addFirst(cell);
     return undefined;
   }
 }

@@ -1,10 +1,14 @@
-import { CellList } from "./cell-list.ts";
+import { CellList, mostMoves } from "./cell-list.ts";
 import type { Cell, Eviction, Limits } from "./eviction.ts";
 import { FrequencySketch } from "./frequency-sketch.ts";
 
 /** The share of the cache where newcomers prove themselves, and the share of the rest that is protected; figures of the paper. */
 const windowShare = 0.01;
 const protectedShare = 0.8;
+
+/** Keys that are counted from the start, where so many are allowed; room for more is made when they come. */
+const mostReserved = 1_000_000;
+const leastReserved = 1_024;
 
 const window = 0;
 const probation = 1;
@@ -24,11 +28,11 @@ export class TinyLfuEviction<C extends Cell> implements Eviction<C> {
 
   constructor(limits: Limits) {
     this.#limits = limits;
-    this.#sketch.reserve(Number.isFinite(limits.maxEntries) ? limits.maxEntries : 1_024);
+    this.#sketch.reserve(Number.isFinite(limits.maxEntries) ? Math.min(limits.maxEntries, mostReserved) : leastReserved);
   }
 
   add(cell: C): void {
-    if (!Number.isFinite(this.#limits.maxEntries)) this.#sketch.reserve(this.#count);
+    this.#sketch.reserve(this.#count);
     this.#sketch.see(cell.key);
     this.#window.addFirst(cell);
   }
@@ -40,9 +44,7 @@ export class TinyLfuEviction<C extends Cell> implements Eviction<C> {
     this.#probation.remove(cell);
     this.#protected.addFirst(cell);
     const { maxEntries, maxSize } = this.#limits;
-    while (isOver(this.#protected, maxEntries * protectedShare, maxSize * protectedShare)) {
-      this.#probation.addFirst(this.#protected.removeLast() as C);
-    }
+    this.#spill(this.#protected, maxEntries * protectedShare, maxSize * protectedShare);
   }
 
   remove(cell: C): void {
@@ -51,11 +53,7 @@ export class TinyLfuEviction<C extends Cell> implements Eviction<C> {
 
   evict(): C | undefined {
     const { maxEntries, maxSize } = this.#limits;
-    let candidate: C | undefined;
-    while (isOver(this.#window, Math.max(1, maxEntries * windowShare), maxSize * windowShare)) {
-      candidate = this.#window.removeLast() as C;
-      this.#probation.addFirst(candidate);
-    }
+    const candidate = this.#spill(this.#window, Math.max(1, maxEntries * windowShare), maxSize * windowShare);
     const victim = this.#probation.last ?? this.#protected.last ?? this.#window.last;
     if (victim === undefined) return undefined;
     const loser =
@@ -73,6 +71,16 @@ export class TinyLfuEviction<C extends Cell> implements Eviction<C> {
 
   get #count(): number {
     return this.#window.count + this.#probation.count + this.#protected.count;
+  }
+
+  /** Puts on probation what a list has too much of, or leaves the rest of it to the next step. Returns the last of them. */
+  #spill(list: CellList<C>, entries: number, bytes: number): C | undefined {
+    let spilled: C | undefined;
+    for (let moves = 0; moves < mostMoves && isOver(list, entries, bytes); moves++) {
+      spilled = list.removeLast() as C;
+      this.#probation.addFirst(spilled);
+    }
+    return spilled;
   }
 
   #listOf(cell: C): CellList<C> {

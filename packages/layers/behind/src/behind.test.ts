@@ -1,8 +1,8 @@
-import type { ByteStorage, Bytes, Capabilities } from "@stowage/core";
+import type { ByteSource, Bytes, ByteStorage, Capabilities } from "@stowage/core";
 import { borrowed, findLayer, ForwardingStorage, stack, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { MockStorage, VirtualClock } from "@stowage/testing";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { BehindOptions, DeadLetter } from "./index.ts";
 import { behind, BehindStorage } from "./index.ts";
 import { nameOf, packRecord } from "./record.ts";
@@ -59,6 +59,26 @@ class Unconditional extends ForwardingStorage<Bytes> {
 
   override get capabilities(): Capabilities {
     return { ...super.capabilities, conditions: [] };
+  }
+}
+
+/** Fails while it waits for more of a source. */
+class Resetting extends ForwardingStorage<Bytes> implements ByteStorage {
+  readonly name = "resetting";
+  readonly #idle: Promise<void>;
+
+  /** @param idle settles when the source has nothing to give */
+  constructor(idle: Promise<void>) {
+    super(memoryStorage());
+    this.#idle = idle;
+  }
+
+  override async write(_key: string, source: ByteSource): Promise<never> {
+    (async () => {
+      for await (const chunk of source as AsyncIterable<Bytes>) void chunk;
+    })().catch(() => {});
+    await this.#idle;
+    throw down;
   }
 }
 
@@ -195,17 +215,37 @@ test("a dead letter gives way to a later write of its key, and to whoever discar
   await storage.close();
 });
 
-test("a listener that throws is counted and changes nothing", async () => {
-  const { clock, below, storage, layer } = setting({
-    onDeadLetter: () => {
-      throw new Error("of the listener");
-    },
-  });
-  below.on("put", "poison").fails(refused);
-  await storage.put("poison", bytes("bad"));
-  await storage.put("good", bytes("fine"));
+test("a dead letter that a put overtakes while it is discarded takes nothing of that put along", async () => {
+  const { clock, below, journal, storage, layer } = setting();
+  below.on("put", "key").fails(refused, { times: 1 });
+  await storage.put("key", bytes("old"));
   await clock.advance(100);
-  expect([layer.stats().listenerErrors, await below.has("good")]).toEqual([1, true]);
+  expect(layer.stats().deadLetters).toBe(1);
+  journal.on("put").delays(50);
+  const put = storage.put("key", bytes("new"));
+  await vi.waitFor(() => expect(journal.calls.at(-1)).toMatchObject({ key: nameOf(2), outcome: "pending" }));
+  const discarded = layer.discardDeadLetter("key");
+  await clock.advance(50);
+  await put;
+  expect([await discarded, await text(storage.get("key"))]).toEqual([false, "new"]);
+  await storage.flush();
+  expect(await text(below.get("key"))).toBe("new");
+  await storage.close();
+});
+
+test("a listener that throws or rejects is counted and changes nothing", async () => {
+  const throws = (): never => {
+    throw new Error("of the listener");
+  };
+  const rejects: () => unknown = async () => throws();
+  for (const onDeadLetter of [throws, rejects]) {
+    const { clock, below, storage, layer } = setting({ onDeadLetter });
+    below.on("put", "poison").fails(refused);
+    await storage.put("poison", bytes("bad"));
+    await storage.put("good", bytes("fine"));
+    await clock.advance(100);
+    expect([layer.stats().listenerErrors, await below.has("good")]).toEqual([1, true]);
+  }
 });
 
 test("where dead letters take all the room, a write is refused and does not wait for ever", async () => {
@@ -224,6 +264,42 @@ test("where dead letters take all the room, a write is refused and does not wait
   await storage.flush();
   expect((await below.list()).entries).toHaveLength(3);
   await storage.close();
+});
+
+test("a write that finds no room beside dead letters is refused, and holds up no smaller one", async () => {
+  const { clock, below, storage, layer } = setting({ maxPendingSize: 100 });
+  below.on("put", "dead").fails(refused);
+  await storage.put("dead", large(1, 60));
+  const early = expect(storage.put("early", large(2, 50))).rejects.toMatchObject({ code: "full" });
+  const fits = storage.put("fits", large(3, 30));
+  await clock.advance(100);
+  await Promise.all([early, fits]);
+  await storage.flush().catch(() => {});
+  expect(layer.stats()).toMatchObject({ pending: 1, deadLetters: 1, waiting: 0 });
+  await expect(storage.put("late", large(4, 50))).rejects.toMatchObject({ code: "full" });
+  await storage.put("small", large(5, 1));
+  const last = expect(storage.put("last", large(6, 50))).rejects.toMatchObject({ code: "full" });
+  await clock.advance(100);
+  await last;
+  expect([await below.has("fits"), await below.has("small"), layer.stats().waiting]).toEqual([true, true, 0]);
+});
+
+test("a batch tries all of its writes where dead letters leave no room for some", async () => {
+  const { clock, below, storage } = setting({ maxPendingSize: 100 });
+  below.on("put", "dead").fails(refused);
+  await storage.put("dead", large(1, 60));
+  await clock.advance(100);
+  const operations = [50, 10, 50, 20].map((size, at) => ({ type: "put", key: `key-${at}`, value: large(at, size) }) as const);
+  const sent = expect(storage.batch(operations)).rejects.toMatchObject({
+    code: "partial",
+    failures: [
+      { index: 0, key: "key-0", error: expect.objectContaining({ code: "full" }) },
+      { index: 2, key: "key-2", error: expect.objectContaining({ code: "full" }) },
+    ],
+  });
+  await clock.advance(1_000);
+  await sent;
+  expect([await storage.has("key-1"), await storage.has("key-3")]).toEqual([true, true]);
 });
 
 test("a full queue makes writes wait in their order, and an abort gives the place back at once", async () => {
@@ -250,6 +326,29 @@ test("a full queue makes writes wait in their order, and an abort gives the plac
     ["a", "b", "d", "e"],
   ]);
   await storage.close();
+});
+
+test("a signal ends a write while the storage below is asked whether it can hold the key", async () => {
+  const { clock, below, storage, layer } = setting({ maxPending: 1 });
+  Object.defineProperty(below, "capabilities", { value: { ...below.capabilities, anyKey: false } });
+  below.on("put").fails(down);
+  await storage.put("plain", bytes("1"));
+  below.on("has").hangs();
+  const calls: ((signal: AbortSignal) => Promise<unknown>)[] = [
+    (signal) => storage.put("Ada", bytes("2"), { signal }),
+    (signal) => storage.delete("Ada", { signal }),
+    (signal) => storage.write("Ada", new Blob(["2"]), { signal }),
+    (signal) => storage.batch([{ type: "put", key: "Ada", value: bytes("2") }], { signal }),
+  ];
+  for (const call of calls) {
+    const control = new AbortController();
+    const ended = expect(call(control.signal)).rejects.toThrow("enough");
+    await vi.waitFor(() => expect(below.calls.at(-1)).toMatchObject({ operation: "has", outcome: "pending" }));
+    control.abort(new Error("enough"));
+    await ended;
+  }
+  await clock.advance(0);
+  expect(layer.stats()).toMatchObject({ pending: 1, waiting: 0 });
 });
 
 test("close brings 500 pending writes below", async () => {
@@ -280,6 +379,36 @@ test("close ends in time where the storage below is down, and says what is left 
     await expect(storage.get("a")).rejects.toMatchObject({ code: "closed" });
     expect(clock.pending).toBe(0);
   }
+});
+
+test("an open that outlasts close starts nothing, and leaves the journal to the next one", async () => {
+  const draft = { type: "put", key: "key", modifiedAt: 5, expiresAt: undefined, metadata: undefined } as const;
+  for (const operation of ["list", "get", "put"] as const) {
+    const { clock, below, journal, storage } = setting({ closeTimeout: 1_000 });
+    await journal.put(nameOf(1), packRecord(draft, 1, bytes("value")).record);
+    journal.on(operation).delays(5_000);
+    below.on("put").fails(new StorageError("closed", "It is closed."));
+    const reading = expect(storage.get("key")).rejects.toMatchObject({ code: "closed" });
+    const closing = storage.close();
+    await clock.advance(1_000);
+    await closing;
+    await clock.advance(60_000);
+    await reading;
+    expect([below.calls, clock.pending, await journal.has("owner")], operation).toEqual([[], 0, false]);
+  }
+});
+
+test("close waits for reads that wait for the journal, also of several keys", async () => {
+  const { clock, below, journal, storage } = setting();
+  const draft = { type: "put", key: "key", modifiedAt: 5, expiresAt: undefined, metadata: undefined } as const;
+  await journal.put(nameOf(1), packRecord(draft, 1, bytes("value")).record);
+  await below.put("other", bytes("below"));
+  journal.on("list").delays(50);
+  const reading = storage.getEntries(["key", "other"]);
+  const closing = storage.close();
+  await clock.advance(50);
+  expect((await reading).map((entry) => entry?.value)).toEqual([bytes("value"), bytes("below")]);
+  await closing;
 });
 
 test("a call below that never answers is told to end, and holds up its key alone", async () => {
@@ -427,6 +556,22 @@ test("a value that is larger than all room goes below before it is acknowledged,
   }
 });
 
+test("a write ends and cancels its source when a storage fails that waits for the source", async () => {
+  for (const place of ["below", "journal"] as const) {
+    const idle = Promise.withResolvers<void>();
+    const cancelled = Promise.withResolvers<unknown>();
+    const source = new ReadableStream<Bytes>({
+      start: (controller) => controller.enqueue(large(1)),
+      pull: () => idle.resolve(),
+      cancel: (reason) => cancelled.resolve(reason),
+    });
+    const failing = new Resetting(idle.promise);
+    const storage = place === "below" ? behind({ maxPendingSize: 100 })(failing) : behind({ journal: failing })(memoryStorage());
+    await expect(storage.write("key", source), place).rejects.toBe(down);
+    expect(await cancelled.promise, place).toBe(down);
+  }
+});
+
 test("a large value is streamed into the journal and out of it, and read from there while it is pending", async () => {
   const { below, journal, storage } = setting({ window: 1_000_000 });
   const value = large(1, 300_000).map((_, index) => index % 251);
@@ -485,6 +630,33 @@ test("a storage below that is less safe than the journal is flushed before a rec
   await clock.advance(120_000);
   expect([await records(), layer.stats().written > 1]).toEqual([[], true]);
   await storage.close();
+});
+
+test("what goes past the journal is flushed below where that is less safe, before it is acknowledged", async () => {
+  const changes: readonly ((storage: ByteStorage, signal?: AbortSignal) => Promise<unknown>)[] = [
+    (storage, signal) => storage.put("key", large(1), { signal }),
+    (storage, signal) => storage.write("key", new Blob([large(1)]), { size: 200_000, signal }),
+    (storage, signal) => storage.clear({ signal }),
+  ];
+  for (const change of changes) {
+    for (const pending of [true, false]) {
+      const { below, journal, storage, records } = setting({ window: 1_000_000, maxPendingSize: 1_000 });
+      Object.defineProperty(journal, "capabilities", { value: { ...journal.capabilities, durability: "power" } });
+      if (pending) await storage.put("key", bytes("old"));
+      below.on("flush").fails(down, { times: 1 });
+      await expect(change(storage)).rejects.toMatchObject({ code: "unavailable", outcome: "unknown" });
+      expect(await records()).toHaveLength(pending ? 1 : 0);
+      below.on("flush").hangs({ times: 1 });
+      const control = new AbortController();
+      const aborted = expect(change(storage, control.signal)).rejects.toThrow("enough");
+      await vi.waitFor(() => expect(below.calls.at(-1)).toMatchObject({ operation: "flush", outcome: "pending" }));
+      control.abort(new Error("enough"));
+      await aborted;
+      await change(storage);
+      expect([below.calls.filter(({ operation }) => operation === "flush").length, await records()]).toEqual([3, []]);
+      await storage.close();
+    }
+  }
 });
 
 test("options that make no sense are refused when the layer is made", () => {

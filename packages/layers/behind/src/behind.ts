@@ -107,9 +107,8 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
   }
 
   override getEntry(key: string, options?: CallOptions): Promise<Entry<Bytes> | undefined> {
-    const below = (): Promise<Entry<Bytes> | undefined> => super.getEntry(key, options).then(withoutEtag);
-    if (this.#isAbsent(key)) return below();
-    return this.#look("getEntry", key, options, (write) => this.#entryOf(write, options?.signal), below);
+    if (this.#isAbsent(key)) return super.getEntry(key, options).then(withoutEtag);
+    return this.#run("getEntry", options?.signal, () => this.#entry(key, options));
   }
 
   override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<Bytes> | undefined)[]> {
@@ -117,7 +116,7 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
       checkKeys(keys, "getEntries", this.name);
       const absent = keys.filter((key) => this.#queue.pending(key) === undefined);
       if (absent.length === keys.length) return (await super.getEntries(keys, options)).map(withoutEtag);
-      const pending = keys.map((key) => (this.#queue.pending(key) === undefined ? undefined : this.getEntry(key, options)));
+      const pending = keys.map((key) => (this.#queue.pending(key) === undefined ? undefined : this.#entry(key, options)));
       const [below, ...found] = await Promise.all([absent.length === 0 ? [] : super.getEntries(absent, options), ...pending]);
       let next = 0;
       return keys.map((_, index) => (pending[index] === undefined ? withoutEtag(below[next++]) : found[index]));
@@ -267,6 +266,14 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
     return await below();
   }
 
+  #entry(key: string, options: CallOptions | undefined): Promise<Entry<Bytes> | undefined> {
+    return this.#overlay(
+      key,
+      (write) => this.#entryOf(write, options?.signal),
+      () => super.getEntry(key, options).then(withoutEtag),
+    );
+  }
+
   async #valueOf(write: Write, signal: AbortSignal | undefined): Promise<Bytes | undefined> {
     return write.value === undefined ? await this.#queue.journal!.value(write, signal) : copyBytes(write.value);
   }
@@ -295,7 +302,9 @@ export class BehindStorage extends ForwardingStorage<Bytes> implements ByteStora
 
   async #close(): Promise<void> {
     const failures: unknown[] = [];
-    for (const step of [this.#lifecycle, ...this.inner]) await step.close().catch((error: unknown) => failures.push(error));
+    await this.#lifecycle.close().catch((error: unknown) => failures.push(error));
+    this.#queue.end();
+    for (const storage of this.inner) await storage.close().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
   }
 }

@@ -31,7 +31,7 @@ export interface DrainOptions {
   onReached(slot: Slot): void;
   /** The value of a write is not in the journal. Throws where it should be. */
   onMissing(write: Write): void;
-  onDead(slot: Slot, write: Write): void;
+  onDead(slot: Slot): void;
 }
 
 /** Brings the newest write of each slot below: one call at a time for each key, and nothing but failure holds one up. */
@@ -157,7 +157,7 @@ export class Drain {
     if (slot.newest !== write && (write.isLeaving === true || !mayPass(error))) return; // a newer one goes at once
     if (!mayPass(error)) {
       slot.dead = { error };
-      this.#options.onDead(slot, write);
+      this.#options.onDead(slot);
       return;
     }
     this.stats.retries++;

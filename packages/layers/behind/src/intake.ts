@@ -59,36 +59,47 @@ export class Intake {
   }
 
   async put(key: string, value: Uint8Array, options: PutOptions | undefined): Promise<EntryInfo> {
-    const item = await this.#prepare("put", key, value, options);
+    const item = await this.#prepare("put", key, value, options, options?.signal);
     return await this.#put(item, options?.signal);
   }
 
   async delete(key: string, options: DeleteOptions | undefined): Promise<void> {
     checkDeleteOptions(options, this.#storage);
-    await this.#queue.accept(await this.#prepareDelete("delete", key), options?.signal);
+    await this.#queue.accept(await this.#prepareDelete("delete", key, options?.signal), options?.signal);
   }
 
   async write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
     checkSource(source, this.#storage.name, key);
     const draft = this.#draft("write", key, options);
     if (this.#storage.capabilities.streams === "none") refuseAbility("write", this.#storage, "write");
-    await this.#checkBelow(key);
-    return await this.#write(draft, readSource(source, options.signal), options);
+    await this.#checkBelow(key, options.signal);
+    const stop = new AbortController();
+    const chunks = readSource(source, options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]));
+    try {
+      return await this.#write(draft, chunks, options);
+    } catch (error) {
+      stop.abort(error); // a generator that waits for its source cannot be told to stop in another way
+      throw error;
+    } finally {
+      void chunks.return();
+    }
   }
 
   async batch(operations: readonly Operation<Bytes>[], options: BatchOptions | undefined): Promise<void> {
     checkBatch(operations, options, this.#storage);
+    const signal = options?.signal;
     const items = new Map<Operation<Bytes>, Item>();
     const prepare = async (operation: Operation<Bytes>): Promise<Operation<Bytes>> => {
       const own = { ...operation }; // the same object may be there twice
       const { key } = own;
-      const item = own.type === "put" ? await this.#prepare("batch", key, own.value, own.options) : await this.#prepareDelete("batch", key);
-      items.set(own, item);
+      const prepared =
+        own.type === "put" ? this.#prepare("batch", key, own.value, own.options, signal) : this.#prepareDelete("batch", key, signal);
+      items.set(own, await prepared);
       return own;
     };
     await preparedBatch(this.#storage.name, operations, options, prepare, async (prepared) => {
       const sent = prepared.map((operation) => items.get(operation)!);
-      const failures = Array.from(await this.#batch(sent, options?.signal), ([index, error]) => ({
+      const failures = Array.from(await this.#batch(sent, signal), ([index, error]) => ({
         index,
         key: prepared[index]!.key,
         error,
@@ -104,24 +115,31 @@ export class Intake {
     return { type: "put", key, modifiedAt: this.#clock.now(), expiresAt, metadata: metadata && { ...metadata } };
   }
 
-  async #prepare(operation: "put" | "batch", key: string, value: Uint8Array, options: PutOptions | undefined): Promise<Item> {
+  async #prepare(
+    operation: "put" | "batch",
+    key: string,
+    value: Uint8Array,
+    options: Omit<PutOptions, "signal"> | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Item> {
     const draft = this.#draft(operation, key, options);
     checkBytes(value, operation, this.#storage.name, key);
-    await this.#checkBelow(key);
+    await this.#checkBelow(key, signal);
     return { draft, value };
   }
 
-  async #prepareDelete(operation: "delete" | "batch", key: string): Promise<Item> {
+  async #prepareDelete(operation: "delete" | "batch", key: string, signal: AbortSignal | undefined): Promise<Item> {
     checkKey(key, operation, this.#storage.name);
-    await this.#checkBelow(key);
+    await this.#checkBelow(key, signal);
     const draft = { type: "delete", key, modifiedAt: this.#clock.now(), expiresAt: undefined, metadata: undefined } as const;
     return { draft, value: nothing };
   }
 
   /** Refuses a key that the storage below cannot hold before its write is acknowledged. */
-  async #checkBelow(key: string): Promise<void> {
+  async #checkBelow(key: string, signal: AbortSignal | undefined): Promise<void> {
     if (this.#below.capabilities.anyKey || isPlainKey(key)) return;
-    await this.#below.has(key).catch((error: unknown) => {
+    await this.#below.has(key, { signal }).catch((error: unknown) => {
+      signal?.throwIfAborted();
       if (StorageError.is(error, "invalid-key")) throw error;
     });
   }
@@ -160,24 +178,19 @@ export class Intake {
     const most = journal === undefined ? maxPendingSize : Math.min(keptSize, maxPendingSize);
     const first: Uint8Array[] = [];
     let received = 0;
-    try {
-      for (;;) {
-        const step = await chunks.next();
-        if (step.done === true) break;
-        received += step.value.byteLength;
-        first.push(step.value);
-        if (size !== undefined && received > size) throw wrongSize(size, "more", this.#storage.name, key);
-        if (received <= most) continue;
-        const rest = chained(first, chunks);
-        if (journal === undefined || (size ?? 0) > maxPendingSize) {
-          const written = await this.#past(key, signal, () => this.#below.write(key, rest, { size, expiresAt, metadata, signal }));
-          return written;
-        }
-        const whole = await this.#queue.acceptStream(draft, rest, { size, signal });
-        return infoOf({ ...draft, size: whole });
+    for (;;) {
+      const step = await chunks.next();
+      if (step.done === true) break;
+      received += step.value.byteLength;
+      first.push(step.value);
+      if (size !== undefined && received > size) throw wrongSize(size, "more", this.#storage.name, key);
+      if (received <= most) continue;
+      const rest = chained(first, chunks);
+      if (journal === undefined || (size ?? 0) > maxPendingSize) {
+        return await this.#past(key, signal, () => this.#below.write(key, rest, { size, expiresAt, metadata, signal }));
       }
-    } finally {
-      await chunks.return();
+      const whole = await this.#queue.acceptStream(draft, rest, { size, signal });
+      return infoOf({ ...draft, size: whole });
     }
     if (size !== undefined && received < size) throw wrongSize(size, String(received), this.#storage.name, key);
     return await this.#put({ draft, value: concatBytes(first) }, signal);

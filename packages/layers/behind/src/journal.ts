@@ -29,10 +29,13 @@ export class Journal {
     this.storage = storage;
   }
 
-  /** Every write in the journal, in order, without values; then the journal is ours. Changes nothing where anything in it is wrong. */
-  async open(): Promise<readonly Write[]> {
+  /**
+   * Every write in the journal, in order, without values; then the journal is ours. Changes nothing where anything in it is
+   * wrong, or the signal ends it first.
+   */
+  async open(signal: AbortSignal): Promise<readonly Write[]> {
     const found = new Map<string, Write>(); // an unordered list may name one twice
-    await forEachConcurrently(scan(this.storage, { info: true }), 16, async ({ key: name, size }) => {
+    await forEachConcurrently(scan(this.storage, { info: true, signal }), 16, async ({ key: name, size }) => {
       if (name === ownerName) return;
       if (!/^\d{16}$/.test(name)) {
         const message = "The journal holds what no write-behind layer put there; give this layer a storage of its own, or prefixed().";
@@ -41,7 +44,7 @@ export class Journal {
       const write = await this.#check(name, size);
       if (write !== undefined) found.set(name, write);
     });
-    this.#etag = (await this.storage.put(ownerName, this.#owner)).etag;
+    this.#etag = (await this.storage.put(ownerName, this.#owner, { signal })).etag;
     return Array.from(found.values()).sort((a, b) => a.sequence - b.sequence);
   }
 

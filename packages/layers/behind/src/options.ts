@@ -9,7 +9,7 @@ export interface BehindOptions {
   readonly window?: number | undefined;
   /** Writes that may be pending; the next ones wait. Half of them end the window. @default 10_000 */
   readonly maxPending?: number | undefined;
-  /** Bytes of their values; the next ones wait. A value that is larger goes below before it is acknowledged. @default 64 MiB */
+  /** Bytes of their values; the next ones wait. A larger value goes below before it is acknowledged, unless it streams into a journal without `size`. @default 64 MiB */
   readonly maxPendingSize?: number | undefined;
   /** Writes that go below at once. @default 8 */
   readonly concurrency?: number | undefined;
@@ -21,7 +21,7 @@ export interface BehindOptions {
   readonly maxDelay?: number | undefined;
   /** Milliseconds that `close` waits for running calls, and again for what is pending. @default 10_000 */
   readonly closeTimeout?: number | undefined;
-  /** Told of each write that the storage below refused for good. What it throws is counted and changes nothing. */
+  /** Told of each write that the storage below refused for good. What it throws or rejects with is counted and changes nothing. */
   readonly onDeadLetter?: ((letter: DeadLetter) => void) | undefined;
   /** @default for waits the clock of the machine, for `ttl` that of the storage below */
   readonly clock?: Clock | undefined;

@@ -51,7 +51,7 @@ export class Queue {
       checkOwner: () => this.#checkOwner(),
       onReached: (slot) => this.#reached(slot),
       onMissing: (write) => this.miss(write),
-      onDead: (slot, write) => this.#died(slot, write),
+      onDead: (slot) => this.#died(slot),
     });
     this.#removal =
       this.journal &&
@@ -79,7 +79,9 @@ export class Queue {
 
   /** Takes up what an earlier process left in the journal. */
   async open(): Promise<void> {
-    for (const write of await this.journal!.open()) {
+    const found = await this.journal!.open(this.#stop.signal);
+    this.#stop.signal.throwIfAborted();
+    for (const write of found) {
       this.#last = write.sequence;
       this.room.take(write.size);
       this.#accept(this.slots.make(write.key), write);
@@ -138,10 +140,15 @@ export class Queue {
     const failures = new Map<number, unknown>();
     for (let at = 0; at < items.length;) {
       const first = at;
-      const failed = await this.#admit(items[at]!, signal, () => {
+      const admitted = this.#admit(items[at]!, signal, () => {
         const group = [items[at++]!];
         while (group.length < groupSize && at < items.length && this.#admitAtOnce(items[at]!)) group.push(items[at++]!);
         return this.#appendGroup(group);
+      });
+      const failed = await admitted.catch((error: unknown) => {
+        if (!StorageError.is(error, "full")) throw error;
+        at++; // dead letters leave no room for this one
+        return new Map([[0, error]]);
       });
       for (const [index, error] of failed) failures.set(first + index, error);
     }
@@ -150,19 +157,30 @@ export class Queue {
 
   /** Does something below that takes the place of all that is pending under a prefix, or of one key. */
   exclusively<T>(where: Held, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    const done = this.#holds.during(where, signal, async (slots) => {
+    return this.#holding(where, signal, async (slots) => {
       const result = await work();
-      if (this.#removal !== undefined) await this.#removal.removeAll(slots()).catch(halfDone);
-      else for (const slot of slots()) if (slot.newest !== undefined) this.#removed(slot, slot.newest);
+      await this.#removeAll(slots(), signal).catch((error: unknown) => {
+        signal?.throwIfAborted();
+        throw halfDone(error);
+      });
       return result;
     });
-    return done.finally(() => {
+  }
+
+  #holding<T>(where: Held, signal: AbortSignal | undefined, work: (slots: () => readonly Slot[]) => Promise<T>): Promise<T> {
+    return this.#holds.during(where, signal, work).finally(() => {
       for (const slot of this.#holds.covered(where)) {
         this.#removal?.add(slot);
         this.#drain.add(slot);
       }
       this.#removal?.start();
     });
+  }
+
+  /** Removes what is pending of keys that are held. */
+  async #removeAll(slots: readonly Slot[], signal?: AbortSignal): Promise<void> {
+    if (this.#removal !== undefined) return await this.#removal.removeAll(slots, signal);
+    for (const slot of slots) if (slot.newest !== undefined) this.#removed(slot, slot.newest);
   }
 
   /** Resolves when all that is accepted now is below, or dead. */
@@ -195,11 +213,16 @@ export class Queue {
     this.#drain.hurry();
   }
 
-  /** Removes a dead letter. False where there is none. */
+  /** Removes a dead letter. False where there is none, or a later write of the key has taken its place meanwhile. */
   async discard(key: string): Promise<boolean> {
-    if (this.slots.get(key)?.dead === undefined) return false;
-    await this.exclusively({ prefix: key, exact: true }, undefined, async () => {});
-    return true;
+    const letter = this.slots.get(key);
+    if (letter?.dead === undefined) return false;
+    const { dead } = letter;
+    return await this.#holding({ prefix: key, exact: true }, undefined, async () => {
+      if (letter.dead !== dead) return false;
+      await this.#removeAll([letter]);
+      return true;
+    });
   }
 
   /** Gives what is pending time to get below, then ends all. Gives the number of writes that did not. */
@@ -212,11 +235,18 @@ export class Queue {
     const emptied = this.#empty().then(() => this.journal?.leave());
     await Promise.race([emptied, late]);
     enough.abort();
-    this.#end(new StorageError("closed", "The storage was closed.", { storage: "behind" }));
+    this.end();
     this.check();
     let count = 0;
     for (const slot of this.slots.all()) if (!slot.isBelow) count++;
     return count;
+  }
+
+  /** Ends all that runs and waits, an open too. */
+  end(reason: unknown = new StorageError("closed", "The storage was closed.", { storage: "behind" })): void {
+    this.#stop.abort(reason);
+    this.room.refuseAll(reason);
+    for (const slot of this.slots.all()) slot.changed();
   }
 
   async #empty(): Promise<void> {
@@ -238,13 +268,6 @@ export class Queue {
       if (StorageError.is(error, "conflict")) this.#lose(error);
       throw error;
     });
-  }
-
-  /** Ends all that runs and waits. */
-  #end(reason: unknown): void {
-    this.#stop.abort(reason);
-    this.room.refuseAll(reason);
-    for (const slot of this.slots.all()) slot.changed();
   }
 
   /** Waits until a key is free and there is room, and starts then in the same turn. */
@@ -370,10 +393,16 @@ export class Queue {
     slot.changed();
   }
 
-  #died(slot: Slot, write: Write): void {
-    this.room.stick(1, write.size);
+  #died(slot: Slot): void {
+    this.room.stick(1);
+    void this.#tell(letterOf(slot)!);
+  }
+
+  /** What the listener throws or rejects with is counted and goes nowhere else. */
+  async #tell(letter: DeadLetter): Promise<void> {
     try {
-      this.#settings.onDeadLetter?.(letterOf(slot)!);
+      const answer: unknown = this.#settings.onDeadLetter?.(letter);
+      await answer;
     } catch {
       this.stats.listenerErrors++;
     }
@@ -383,18 +412,18 @@ export class Queue {
     if (slot.dead === undefined) return;
     slot.dead = undefined;
     slot.failures = 0;
-    this.room.stick(-1, slot.newest!.size);
+    this.room.stick(-1);
   }
 
   #lose(error: unknown): void {
     this.#lost = error;
-    this.#end(error);
+    this.end(error);
   }
 }
 
-/** What is below was changed, and the journal holds older writes still. */
-function halfDone(error: unknown): never {
+/** What is below was changed, and may be lost there still, or the journal holds older writes. */
+function halfDone(error: unknown): StorageError {
   const { code, retryable } = StorageError.is(error) ? error : { code: "internal" as const, retryable: false };
-  const message = "The storage below was changed, and older writes that are pending could not be removed from the journal.";
-  throw new StorageError(code, message, { storage: "behind", retryable, outcome: "unknown", cause: error });
+  const message = "The storage below was changed, but it could not be flushed, or older writes not be removed from the journal.";
+  return new StorageError(code, message, { storage: "behind", retryable, outcome: "unknown", cause: error });
 }

@@ -42,9 +42,14 @@ export class Removal {
     if (!slot.isGone && (slot.hasOlder || (slot.newest !== undefined && isLast(slot, slot.newest)))) this.#due.add(slot);
   }
 
-  /** Removes all that is left of some slots, for whoever holds them. Rejects where something may still be there. */
-  async removeAll(slots: readonly Slot[]): Promise<void> {
-    await this.#options.journal.checkOwner();
+  /**
+   * Removes all that is left of some slots, for whoever holds them: what is below takes its place, and is made as safe
+   * before. Rejects where something may still be there.
+   */
+  async removeAll(slots: readonly Slot[], signal: AbortSignal | undefined): Promise<void> {
+    const { below, journal } = this.#options;
+    if (isWeaker(below, journal.storage)) await below.flush({ signal });
+    await journal.checkOwner();
     const older = slots.flatMap((slot) => Array.from(slot.older ?? [], (write) => [slot, write] as const));
     await this.#remove(older, true);
     const newest = slots.flatMap((slot) => (slot.newest === undefined ? [] : [[slot, slot.newest] as const]));

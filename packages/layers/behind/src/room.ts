@@ -14,7 +14,6 @@ export class Room {
   readonly #waiters = new Set<Waiter>();
   /** Dead letters among them, which only a person can make go. */
   #stuck = 0;
-  #stuckSize = 0;
   count = 0;
   size = 0;
 
@@ -34,8 +33,9 @@ export class Room {
 
   /** Takes room, at once where there is some: `undefined` then. */
   enter(size: number, signal: AbortSignal | undefined): Promise<void> | undefined {
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     if (this.tryEnter(size)) return undefined;
-    if (this.#isFullOfDead()) return Promise.reject(fullOfDead());
+    if (this.#hasOnlyDead) return Promise.reject(fullOfDead());
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#waiters.delete(waiter);
@@ -87,21 +87,23 @@ export class Room {
   }
 
   /** A pending write became a dead letter, or is none any more. */
-  stick(count: 1 | -1, size: number): void {
+  stick(count: 1 | -1): void {
     this.#stuck += count;
-    this.#stuckSize += count * size;
-    if (this.#isFullOfDead()) this.refuseAll(fullOfDead());
+    this.#letIn();
   }
 
   refuseAll(error: unknown): void {
     for (const waiter of this.#waiters) waiter.refuse(error);
   }
 
+  /** Lets in who fits, in order. Who would wait for dead letters alone is refused. */
   #letIn(): void {
     for (const waiter of this.#waiters) {
-      if (!this.#fits(waiter.size)) return;
-      this.take(waiter.size);
-      waiter.enter();
+      if (this.#fits(waiter.size)) {
+        this.take(waiter.size);
+        waiter.enter();
+      } else if (this.#hasOnlyDead) waiter.refuse(fullOfDead());
+      else return;
     }
   }
 
@@ -109,13 +111,13 @@ export class Room {
     return this.count < this.#maxCount && (this.size + size <= this.#maxSize || this.count === 0);
   }
 
-  #isFullOfDead(): boolean {
-    return this.#stuck > 0 && this.count === this.#stuck && (this.#stuck >= this.#maxCount || this.#stuckSize >= this.#maxSize);
+  get #hasOnlyDead(): boolean {
+    return this.#stuck > 0 && this.count === this.#stuck;
   }
 }
 
 function fullOfDead(): StorageError {
-  return new StorageError("full", "Only dead letters are pending, and they take all the room; retry or discard them.", {
+  return new StorageError("full", "Only dead letters are pending, and they leave too little room; retry or discard them.", {
     storage: "behind",
   });
 }

@@ -18,7 +18,7 @@ export interface BehindStats {
   /** Attempts that failed and were tried again. */
   readonly retries: number;
   readonly deadLetters: number;
-  /** Calls of `onDeadLetter` that threw. */
+  /** Calls of `onDeadLetter` that threw or rejected. */
   readonly listenerErrors: number;
 }
 

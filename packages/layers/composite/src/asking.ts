@@ -38,6 +38,11 @@ export function ask<T>(question: Question<T>, manner: Manner): Promise<Answer<T>
   return new Promise((resolve, reject) => new Asking(question, manner, resolve, reject).next());
 }
 
+/** The answer alone, where it does not matter who gave it. */
+export function askForOne<T>(question: Question<T>, manner: Manner): Promise<T | undefined> {
+  return new Promise((resolve, reject) => new Asking(question, manner, ({ found }) => resolve(found), reject).next());
+}
+
 class Asking<T> {
   readonly #question: Question<T>;
   readonly #manner: Manner;
@@ -72,7 +77,10 @@ class Asking<T> {
 
   answered(replica: Replica, found: T | undefined): void {
     this.#running--;
-    if (this.#over) return this.discard(found);
+    if (this.#over) {
+      if (found !== undefined) this.#question.discard?.(found);
+      return;
+    }
     if (found === undefined && this.#manner.passMissing) {
       this.#without.push(replica);
       return this.#goOn();
@@ -91,10 +99,6 @@ class Asking<T> {
     if (!mayAskAnother(error)) return this.#end(error);
     this.#missed.push({ replica, error });
     this.#goOn();
-  }
-
-  discard(found: T | undefined): void {
-    if (found !== undefined) this.#question.discard?.(found);
   }
 
   #winner: Replica | undefined;
@@ -161,9 +165,5 @@ class Asked<T> extends ReplicaCall<T | undefined> {
 
   override fail(error: unknown): void {
     this.#asking.failed(this.replica, error);
-  }
-
-  protected override late(answer: T | undefined): void {
-    this.#asking.discard(answer);
   }
 }

@@ -2,6 +2,7 @@
 export class Background {
   readonly #limit: number;
   readonly #running = new Set<Promise<unknown>>();
+  readonly #control = new AbortController();
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -14,13 +15,19 @@ export class Background {
   }
 
   /** Begins what can be left out. False where too much is going on. */
-  tryBegin(work: () => Promise<unknown>): boolean {
+  tryBegin(work: (signal: AbortSignal) => Promise<unknown>): boolean {
     if (this.#running.size >= this.#limit) return false;
-    this.follow(work());
+    this.follow(work(this.#control.signal));
     return true;
   }
 
+  /** Ends what could have been left out. */
+  end(): void {
+    this.#control.abort();
+  }
+
+  /** Waits for what goes on now, not for what is begun meanwhile. */
   async settled(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    await Promise.all(this.#running);
   }
 }

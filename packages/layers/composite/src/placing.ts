@@ -28,6 +28,7 @@ export interface Place {
  * decides itself whether something newer came in between; only what is damaged has no version that a condition could name.
  *
  * @param known what is there, as far as is known
+ * @returns what stands there of this version; nothing where a newer one has overtaken it
  */
 export async function placeOver(
   place: Place,
@@ -39,7 +40,7 @@ export async function placeOver(
   let seen = known?.info;
   let damage = known?.damage;
   for (let attempt = 1; ; attempt++) {
-    if (seen !== undefined && versionOf(seen) >= version) return seen;
+    if (seen !== undefined && versionOf(seen) >= version) return versionOf(seen) === version ? seen : undefined;
     const condition = conditional && damage === undefined ? conditionOn(seen) : {};
     try {
       return await replica.call(operation, (own) => landing(send(condition, own)), signal);
@@ -48,7 +49,7 @@ export async function placeOver(
       const look = await replica.look(key, tombstoneKey, signal);
       if (deletedVersion(look) > version) return undefined; // overtaken by a delete
       ({ info: seen, damage } = look.value);
-      if (seen !== undefined && versionOf(seen) >= version) return seen; // overtaken by a newer value
+      if (seen !== undefined && versionOf(seen) >= version) continue;
       if (operation === "write" || attempt === attempts) throw conflict(replica, operation);
     }
   }

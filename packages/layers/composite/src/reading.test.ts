@@ -3,6 +3,7 @@ import type { ErrorCode } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { VirtualClock } from "@stowage/testing";
 import { beforeEach, describe, expect, test } from "vitest";
+import type { CompositeStorage } from "./index.ts";
 import { bytes, drive, kept, over, setup, text } from "./testing/replicas.ts";
 
 let clock: VirtualClock;
@@ -70,6 +71,29 @@ describe("a read of the first", () => {
     const before = clock.now();
     expect(text(await drive(storage.get("a"), clock))).toBe("1");
     expect(clock.now() - before).toBeLessThan(1_100);
+  });
+
+  test("gives a stream that goes on although another call that began with it runs out of time", async () => {
+    const { storage, mocks } = setup(clock, 1, { timeout: 1_000 });
+    await storage.put("large", new Uint8Array(1_000_000));
+    mocks[0]?.on("get", "other").hangs();
+    const other = storage.get("other");
+    const entry = await storage.read("large");
+    await expect(drive(other, clock)).rejects.toMatchObject({ code: "timeout" });
+    expect((await new Response(entry?.value).bytes()).byteLength).toBe(1_000_000);
+  });
+
+  test("that runs out of time is ended on its replica, and a stream that comes then is cancelled", async () => {
+    const { storage, mocks } = setup(clock, 2, { timeout: 1_000, write: { quorum: 1 }, read: { quorum: 1 } });
+    let cancelled = false;
+    let arrive = (): void => {};
+    const late = new Promise<void>((resolve) => (arrive = resolve));
+    const value = new ReadableStream({ cancel: () => void (cancelled = true) });
+    mocks[0]?.on("read").answers(() => late.then(() => ({ key: "a", value })));
+    expect(await drive(storage.read("a"), clock)).toBeUndefined();
+    expect(mocks[0]?.callsTo("read")[0]?.options?.signal?.aborted).toBe(true);
+    arrive();
+    await expect.poll(() => cancelled).toBe(true);
   });
 
   test("that nobody can answer tells what became of each replica", async () => {
@@ -208,6 +232,57 @@ describe("a read by a quorum", () => {
       message: expect.stringContaining("Fewer than 2 replicas") as string,
     });
   });
+
+  test.each<ErrorCode>(["corrupt", "tampered", "unavailable", "closed"])(
+    "goes on to another that has the value, when the one that tells of it fails with %s",
+    async (code) => {
+      const { storage, mocks } = setup(clock, 3, options);
+      await storage.put("a", bytes("old"));
+      mocks[0]?.on("put").fails("unavailable", { times: 1 });
+      await storage.put("a", bytes("new"));
+      await storage.flush();
+      mocks[1]?.on(["getEntry", "read"]).fails(code);
+      expect(text(await storage.get("a"))).toBe("new");
+      expect(await collect(await storage.read("a"))).toBe("new");
+      expect(storage.stats().fallbacks).toBe(2);
+      mocks[0]?.on(["getEntry", "read"]).fails("unavailable");
+      expect(text(await storage.get("a"))).toBe("new");
+    },
+  );
+
+  test("gives nothing older where nobody can give the newest, and ends with denial", async () => {
+    const { storage, mocks } = setup(clock, 3, options);
+    await storage.put("a", bytes("old"));
+    mocks[0]?.on("put").fails("unavailable", { times: 1 });
+    await storage.put("a", bytes("new"));
+    await storage.flush();
+    mocks[1]?.on("getEntry").fails("corrupt", { times: 1 }).fails("denied");
+    mocks[2]?.on("getEntry").fails("unavailable");
+    await expect(storage.get("a")).rejects.toMatchObject({ code: "unavailable" });
+    await expect(storage.get("a")).rejects.toMatchObject({ code: "denied" });
+  });
+
+  test.each<ErrorCode>(["corrupt", "unavailable"])(
+    "asks another in place of one that fails with %s when it should tell of a delete",
+    async (code) => {
+      const { storage, mocks } = setup(clock, 3, options);
+      await storage.put("gone", bytes("1"));
+      await storage.flush();
+      mocks[0]?.on("put").fails("unavailable", { times: 2 });
+      await storage.delete("gone");
+      await storage.put("there", bytes("1"));
+      await storage.flush();
+      const ofTombstone = ({ key }: { readonly key: string | undefined }): boolean => key?.startsWith("stowage-deleted/") === true;
+      mocks[1]?.on("head", ofTombstone).fails(code);
+      expect(await kept(mocks[0]!, "gone")).toBe("1");
+      expect(await storage.get("gone")).toBeUndefined();
+      expect(text(await storage.get("there"))).toBe("1");
+      expect(await collect(await storage.read("there"))).toBe("1");
+      mocks[2]?.on("head", ofTombstone).fails("unavailable");
+      await expect(storage.get("gone")).rejects.toMatchObject({ code: "unavailable" });
+      await expect(storage.read("there")).rejects.toMatchObject({ code: "unavailable" });
+    },
+  );
 
   test("repairs what it saw to differ, where that is asked for", async () => {
     const { storage, mocks } = setup(clock, 3, { ...options, readRepair: true });
@@ -349,6 +424,35 @@ test("close closes every replica, and then tells the first that could not be clo
   mocks[1]?.on("close").fails(broken);
   await expect(storage.close()).rejects.toBe(broken);
   for (const mock of mocks) mock.expectCall("close", undefined, 1);
+});
+
+describe("close waits for a call that runs, with all its steps:", () => {
+  const names = Array.from({ length: 100 }, (_, index) => `k${index}`);
+  const quorum = { write: { quorum: 2 }, read: { quorum: 2 } } as const;
+
+  test.each<[string, Parameters<typeof setup>[2], (storage: CompositeStorage) => Promise<unknown>]>([
+    ["a get that goes on after a failure", {}, (storage) => storage.get("k1")],
+    ["a get that goes on after absence", { readMissing: "next" }, (storage) => storage.get("k0")],
+    ["a head by a quorum", quorum, (storage) => storage.head("k0")],
+    ["getEntries by a quorum", quorum, (storage) => storage.getEntries(names)],
+    ["a list of all", { readMissing: "next" }, (storage) => storage.list({ delimiter: "1" })],
+    ["a batch", {}, (storage) => storage.batch(names.map((key) => ({ type: "put", key, value: bytes("2") })))],
+    ["a clear", {}, (storage) => storage.clear()],
+    ["a read by a quorum", quorum, (storage) => storage.read("k0")],
+  ])("%s", async (_, options, call) => {
+    const { storage, mocks } = setup(clock, 3, options);
+    for (const name of names) await storage.put(name, bytes("1"));
+    await mocks[0]?.delete("k0");
+    mocks[0]?.on("get", "k1").fails("unavailable", { delay: 5 });
+    for (const mock of mocks) mock.on("any").delays(5);
+    const running = call(storage);
+    const closing = storage.close();
+    for (const mock of mocks) mock.expectNoCall("close");
+    await expect(drive(running, clock)).resolves.not.toThrow();
+    await drive(closing, clock);
+    for (const mock of mocks) mock.expectCall("close", undefined, 1);
+    await expect(call(storage)).rejects.toMatchObject({ code: "closed" });
+  });
 });
 
 test("clear removes what any replica has, also what the first lacks", async () => {

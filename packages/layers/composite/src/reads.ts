@@ -1,7 +1,7 @@
 import type { Bytes, CallOptions, Clock, Entry, EntryInfo, OperationName, ReadOptions } from "@stowage/core";
 import { otherVersion } from "@stowage/core";
 import type { Answer, Manner, Question } from "./asking.ts";
-import { ask } from "./asking.ts";
+import { ask, askForOne } from "./asking.ts";
 import type { Quorum } from "./options.ts";
 import { readQuorum } from "./quorum.ts";
 import type { Repairs } from "./repairs.ts";
@@ -63,7 +63,7 @@ export class Reads {
     send: Question<T>["send"],
     signal: AbortSignal | undefined,
   ): Promise<T | undefined> {
-    return ask({ operation, key, send, signal }, this.manner).then(foundIn);
+    return askForOne({ operation, key, send, signal }, this.manner);
   }
 
   async get(key: string, options: CallOptions | undefined): Promise<Bytes | undefined> {
@@ -113,8 +113,8 @@ export class Reads {
   }
 
   async #byQuorum<I extends EntryInfo>(fetch: Fetch<I>, needed: number): Promise<I | undefined> {
-    const { replicas, readRepair, repairs, versions } = this.#settings;
-    const { found, differed } = await readQuorum(fetch, replicas, needed);
+    const { readRepair, repairs, versions } = this.#settings;
+    const { found, differed } = await readQuorum(fetch, this.manner, needed);
     if (found !== undefined) versions.observe(versionOf(found));
     if (differed) {
       this.stats.differences++;
@@ -147,5 +147,3 @@ export class Reads {
 function cancelStream(entry: StreamEntry | undefined): void {
   entry?.value.cancel().catch(() => {});
 }
-
-const foundIn = <T>({ found }: Answer<T>): T | undefined => found;

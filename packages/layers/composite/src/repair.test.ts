@@ -1,4 +1,4 @@
-import type { ByteStorage, ListOptions } from "@stowage/core";
+import type { Bytes, ByteSource, ByteStorage, ListOptions } from "@stowage/core";
 import { stack } from "@stowage/core";
 import { envelope } from "@stowage/envelope";
 import { memoryStorage } from "@stowage/memory";
@@ -38,6 +38,27 @@ describe("repair", () => {
     await replicas[0]?.delete("a");
     expect(await drive(storage.repair(), clock)).toMatchObject({ copied: 1, complete: true });
     expect(await replicas[0]?.get("a")).toEqual(large);
+  });
+
+  test("goes on copying a stream although another call that began with it runs out of time", async () => {
+    const { mocks } = setup(clock, 2);
+    const slow = without({}, mocks[1]);
+    const write = slow.write.bind(slow);
+    const slowly = async function* (input: ByteSource): AsyncGenerator<Bytes, void, void> {
+      for await (const chunk of input as AsyncIterable<Bytes>) {
+        await clock.sleep(300);
+        yield chunk;
+      }
+    };
+    Reflect.set(slow, "write", (...[key, input, options]: Parameters<typeof write>) => write(key, slowly(input), options));
+    const storage = over([mocks[0]!, slow], clock, { timeout: 1_000 });
+    await mocks[0]?.put("a", new Uint8Array(1_000_000));
+    mocks[0]?.on("get", "other").hangs();
+    const other = storage.get("other");
+    expect(await drive(storage.repair(), clock)).toMatchObject({ copied: 2, complete: true });
+    expect(await other).toBeUndefined();
+    expect(storage.stats().replicas[0]).toMatchObject({ timeouts: 1 });
+    expect((await slow.get("a"))?.byteLength).toBe(1_000_000);
   });
 
   test("takes a value without a version for the oldest, the first replica's where there are several, and gives it one", async () => {

@@ -60,8 +60,6 @@ const step = 16;
 export class Repairs {
   readonly stats = { promoted: 0, repaired: 0, skipped: 0 };
   readonly #settings: RepairSettings;
-  /** Ends what goes on in the background. */
-  readonly #closing = new AbortController();
 
   constructor(settings: RepairSettings) {
     this.#settings = settings;
@@ -70,8 +68,8 @@ export class Repairs {
   /** Mends one key in the background, unless too much goes on there. */
   mendLater(key: string): void {
     const { replicas, versions, background } = this.#settings;
-    const begun = background.tryBegin(async () => {
-      const { copied, deleted } = await mend(key, replicas, versions, this.#closing.signal);
+    const begun = background.tryBegin(async (signal) => {
+      const { copied, deleted } = await mend(key, replicas, versions, signal);
       this.stats.repaired += copied + deleted;
     });
     if (!begun) this.stats.skipped++;
@@ -81,18 +79,16 @@ export class Repairs {
   promoteLater(key: string, found: EntryInfo, from: Replica, to: readonly Replica[]): void {
     const value = "value" in found && found.value instanceof Uint8Array ? copyBytes(found.value) : undefined;
     const entry = value === undefined ? undefined : { ...found, value };
-    const begun = this.#settings.background.tryBegin(() => Promise.all(to.map((replica) => this.#promote(key, entry, from, replica))));
+    const begun = this.#settings.background.tryBegin((signal) =>
+      Promise.all(to.map((replica) => this.#promote(key, entry, from, replica, signal))),
+    );
     if (!begun) this.stats.skipped++;
   }
 
-  async #promote(key: string, found: Entry<Bytes> | undefined, from: Replica, to: Replica): Promise<void> {
-    const promoted = await promote(key, found, from, to, this.#closing.signal).catch(() => false);
+  async #promote(key: string, found: Entry<Bytes> | undefined, from: Replica, to: Replica, signal: AbortSignal): Promise<void> {
+    const promoted = await promote(key, found, from, to, signal).catch(() => false);
     if (promoted) this.stats.promoted++;
     else this.stats.skipped++;
-  }
-
-  endBackground(): void {
-    this.#closing.abort();
   }
 
   async repair({ signal, rate = 1000, startAfter, onProgress }: RepairOptions): Promise<RepairReport> {

@@ -1,5 +1,6 @@
 import type { OperationName } from "@stowage/core";
 import { Deadline, StorageError } from "@stowage/core";
+import type { StreamEntry } from "./reads.ts";
 import type { Replica } from "./replica.ts";
 
 /** Sends a call to a storage; the signal is aborted when nobody waits for it any more. */
@@ -10,6 +11,8 @@ export abstract class ReplicaCall<T> extends Deadline {
   readonly operation: OperationName;
   readonly replica: Replica;
   #ended = false;
+  /** Of its own for `read`, whose stream outlives the call and so cannot share the signal of the deadline. */
+  #controller: AbortController | undefined;
 
   constructor(replica: Replica, operation: OperationName) {
     super();
@@ -20,11 +23,10 @@ export abstract class ReplicaCall<T> extends Deadline {
   protected abstract succeeded(answer: T): void;
   /** Gets what the replica rejected with, or why it was not asked or not waited for. */
   abstract fail(error: unknown): void;
-  /** An answer that came when nobody waited any more. */
-  protected late(_answer: T): void {}
 
   start(send: Send<T>, signal: AbortSignal | undefined): void {
-    const own = this.signal;
+    if (this.operation === "read") this.#controller = new AbortController();
+    const own = this.#controller?.signal ?? this.signal;
     const both = signal === undefined || own === undefined ? (signal ?? own) : AbortSignal.any([signal, own]);
     let sent: Promise<T>;
     try {
@@ -34,7 +36,7 @@ export abstract class ReplicaCall<T> extends Deadline {
     }
     sent.then(
       (answer) => {
-        if (this.#ended) return this.late(answer);
+        if (this.#ended) return this.#letGo(answer);
         this.#end();
         this.replica.breaker.succeeded();
         this.succeeded(answer);
@@ -54,13 +56,18 @@ export abstract class ReplicaCall<T> extends Deadline {
     this.replica.stats.timeouts++;
     this.replica.stats.failures++;
     this.replica.breaker.failed();
-    this.fail(
-      new StorageError("timeout", `The replica "${this.replica.name}" did not answer within the time limit.`, {
-        operation: this.operation,
-        storage: "composite",
-        outcome: writes.has(this.operation) ? "unknown" : "none",
-      }),
-    );
+    const error = new StorageError("timeout", `The replica "${this.replica.name}" did not answer within the time limit.`, {
+      operation: this.operation,
+      storage: "composite",
+      outcome: writes.has(this.operation) ? "unknown" : "none",
+    });
+    this.fail(error);
+    this.#controller?.abort(error);
+  }
+
+  /** Nobody waits any more for what came now. */
+  #letGo(answer: T): void {
+    if (this.operation === "read") (answer as StreamEntry | undefined)?.value.cancel().catch(() => {});
   }
 
   #end(): void {

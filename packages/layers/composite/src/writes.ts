@@ -54,7 +54,7 @@ export class Writes {
     if (this.#isPast(expiresAt)) return this.#instead(key, value.byteLength, options);
     // A replica that is given up may read its value after the call has ended, when it is the caller's again.
     const kept = copyBytes(value);
-    return whileWanted(signal, (own) =>
+    return this.#whileWanted(signal, (own) =>
       this.#write(
         {
           operation: "put",
@@ -91,7 +91,7 @@ export class Writes {
     // The share of a replica that takes none would keep the others waiting.
     const onEnd = (replica: Replica): void => void shares.get(replica)?.cancel().catch(ignore);
     try {
-      return await whileWanted(signal, (own) => {
+      return await this.#whileWanted(signal, (own) => {
         const both = own === undefined ? hopeless.signal : AbortSignal.any([own, hopeless.signal]);
         return this.#write({ operation: "write", key, metadata, expiresAt, send }, both, {
           onEnd,
@@ -108,7 +108,7 @@ export class Writes {
 
   /** Puts a tombstone, then deletes the value: what is missing may be older than what is there, what was deleted is not. */
   delete(key: string, options: DeleteOptions | undefined): Promise<void> {
-    return whileWanted(options?.signal, async (signal) => {
+    return this.#whileWanted(options?.signal, async (signal) => {
       const { replicas, versions } = this.#settings;
       const tombstoneKey = await tombstoneKeyOf(key);
       const looks = this.#look(key, tombstoneKey, signal);
@@ -227,11 +227,33 @@ export class Writes {
     return this.#counted(gather(demand, told).catch((error: unknown) => allOr(error, looks)));
   }
 
-  #gather<T>(operation: "put" | "write" | "delete", key: string, attempts: readonly Promise<T>[], onHopeless?: () => void): Promise<T[]> {
+  async #gather<T>(
+    operation: "put" | "write" | "delete",
+    key: string,
+    attempts: readonly Promise<T>[],
+    onHopeless?: () => void,
+  ): Promise<T[]> {
     const { replicas, needed, background } = this.#settings;
-    background.follow(Promise.allSettled(attempts));
     const demand: Demand = { step: "write", operation, key, replicas, needed };
-    return this.#counted(gather(demand, attempts, onHopeless));
+    const answers = await this.#counted(gather(demand, attempts, onHopeless));
+    if (needed < replicas.length) background.follow(Promise.allSettled(attempts));
+    return answers;
+  }
+
+  /**
+   * Runs a call under a signal of its own, which the caller's ends as long as the call runs: what goes on afterwards, because
+   * enough replicas had answered, is no longer the caller's to end.
+   */
+  #whileWanted<T>(caller: AbortSignal | undefined, work: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
+    if (caller === undefined) return work(undefined);
+    const control = new AbortController();
+    const abort = (): void => control.abort(caller.reason);
+    caller.addEventListener("abort", abort, { once: true });
+    const running = work(control.signal);
+    return untilAborted(running, caller).finally(() => {
+      caller.removeEventListener("abort", abort);
+      if (caller.aborted) this.#settings.background.follow(running);
+    });
   }
 
   async #counted<T>(gathered: Promise<T>): Promise<T> {
@@ -252,18 +274,6 @@ export class Writes {
     await this.delete(key, { signal: options?.signal });
     return { key, ...(size !== undefined && { size }), ...(options?.expiresAt !== undefined && { expiresAt: options.expiresAt }) };
   }
-}
-
-/**
- * Runs a call under a signal of its own, which the caller's ends as long as the call runs: what goes on afterwards, because
- * enough replicas had answered, is no longer the caller's to end.
- */
-function whileWanted<T>(caller: AbortSignal | undefined, work: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
-  if (caller === undefined) return work(undefined);
-  const control = new AbortController();
-  const abort = (): void => control.abort(caller.reason);
-  caller.addEventListener("abort", abort, { once: true });
-  return untilAborted(work(control.signal), caller).finally(() => caller.removeEventListener("abort", abort));
 }
 
 function isNothing({ value, tombstone }: Look): boolean {

@@ -1,4 +1,5 @@
-import type { Bytes, ByteSource, StorageError } from "@stowage/core";
+import type { Bytes, ByteSource } from "@stowage/core";
+import { StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import { VirtualClock } from "@stowage/testing";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -109,6 +110,30 @@ describe("a put", () => {
     for (const mock of mocks) mock.expectNoCall("put");
   });
 
+  test("that is overtaken by a newer value tells nothing of that one", async () => {
+    const { storage, mocks } = setup(clock, 1);
+    const other = over(mocks, clock);
+    mocks[0]?.on("put", "a").answers(
+      async () => {
+        clock.jump(1);
+        await other.put("a", bytes("newer and longer"), { metadata: { author: "Eve" } });
+        throw new StorageError("precondition-failed", "There is something.");
+      },
+      { times: 1 },
+    );
+    const { etag, ...info } = await storage.put("a", bytes("1"), { metadata: { author: "Ada" } });
+    expect(info).toEqual({ key: "a", metadata: { author: "Ada" } });
+    expect(etag).toBeDefined();
+    expect(await storage.head("a")).toMatchObject({ size: 16, metadata: { author: "Eve" } });
+    expect((await storage.head("a"))?.etag).not.toBe(etag);
+  });
+
+  test("that is delivered twice tells of what it wrote", async () => {
+    const { storage, mocks } = setup(clock, 1);
+    mocks[0]?.on("put", "a").repeats({ times: 1 });
+    expect(await storage.put("a", bytes("1"))).toMatchObject({ key: "a", size: 1 });
+  });
+
   test("lands on no newer value, also when it arrives late", async () => {
     const { storage, mocks } = setup(clock, 1, { timeout: 100 });
     const replica = mocks[0]!;
@@ -123,6 +148,61 @@ describe("a put", () => {
     await slow.arrived;
     expect(await kept(replica, "a")).toBe("new");
   });
+});
+
+describe("flush", () => {
+  test("returns although others go on writing", async () => {
+    const { storage, mocks } = setup(clock, 3, { write: { quorum: 2 } });
+    for (const [index, mock] of mocks.entries()) mock.on("put").delays(3 + 2 * index);
+    const enough = new AbortController();
+    const writers = ["a", "b", "c", "d"].map(async (key, index) => {
+      await clock.sleep(index);
+      while (!enough.signal.aborted) await storage.put(key, bytes("1"));
+    });
+    await clock.advance(50);
+    await drive(storage.flush(), clock);
+    enough.abort();
+    await drive(Promise.all(writers), clock);
+  });
+
+  test("does not wait for an upload that nobody has acknowledged", async () => {
+    const { storage, mocks } = setup(clock, 2);
+    const control = new AbortController();
+    const upload = storage.write("a", new ReadableStream(), { signal: control.signal });
+    await expect.poll(() => mocks.every((mock) => mock.callsTo("write").length === 1)).toBe(true);
+    await storage.flush();
+    control.abort("enough");
+    await expect(upload).rejects.toBe("enough");
+  });
+
+  test.each(["put", "flush"] as const)("is ended by its signal while a replica hangs in %s", async (operation) => {
+    const { storage, mocks } = setup(clock, 3, { write: { quorum: 2 } });
+    for (const mock of operation === "put" ? mocks.slice(2) : mocks) mock.on(operation).answers(() => new Promise(() => {}));
+    await storage.put("a", bytes("1"));
+    const control = new AbortController();
+    const flushed = storage.flush({ signal: control.signal });
+    const reason = { because: "enough" };
+    control.abort(reason);
+    await expect(flushed).rejects.toBe(reason);
+  });
+});
+
+test("close waits for a write that goes on after it was aborted", async () => {
+  const { storage, mocks } = setup(clock, 1);
+  let arrive = (): void => {};
+  const late = new Promise<void>((resolve) => (arrive = resolve));
+  mocks[0]?.on("put", "a").answers(() => late.then(() => ({ key: "a" })));
+  const control = new AbortController();
+  const written = storage.put("a", bytes("1"), { signal: control.signal });
+  await expect.poll(() => mocks[0]?.callsTo("put")).toHaveLength(1);
+  control.abort("enough");
+  await expect(written).rejects.toBe("enough");
+  const closing = storage.close();
+  await expect.poll(() => clock.pending).toBeGreaterThan(1); // it waits
+  mocks[0]?.expectNoCall("close");
+  arrive();
+  await closing;
+  mocks[0]?.expectCall("close", undefined, 1);
 });
 
 describe("on a replica without conditions", () => {

@@ -72,7 +72,8 @@ test.runIf(canMount).for(databases.flatMap((target) => Object.keys(ways).map((wa
           for (const key of ["old", "new"]) {
             const failed = await ways[way]!(storage, key, makeValue(2, size)).catch((error: unknown) => error);
             const cause = (failed as { failures?: { error: unknown }[] }).failures?.[0]?.error ?? failed;
-            expect(cause, `${key}, ${size} bytes`).toMatchObject({ code: "full", outcome: "none" });
+            // LevelDB does not tell whether a write failed or its sync, so the first one's outcome is unknown there.
+            expect(cause, `${key}, ${size} bytes`).toMatchObject({ code: "full", ...(!("level" in target) && { outcome: "none" }) });
             expect(readValue((await storage.get("old"))!)).toBe(1);
             expect(await storage.has("new")).toBe(false);
           }

@@ -17,9 +17,9 @@ export function translate(error: unknown, operation?: string, key?: string): unk
   return new StorageError(meaning, message, { operation, key, storage: storageName, outcome, cause: error });
 }
 
-/** Whether what was being written may be there all the same: the log may hold it. */
+/** Whether what was being written may be there all the same: the log may hold it, also where only its sync failed. */
 export function isUnsure(error: unknown): boolean {
-  return error instanceof Error && reasonOf(error).code === "LEVEL_IO_ERROR" && !isFull(reasonOf(error).text);
+  return error instanceof Error && codeOf(error) === "LEVEL_IO_ERROR";
 }
 
 /** What is behind an error: that of an open wraps it. */

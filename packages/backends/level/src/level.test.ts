@@ -1,12 +1,13 @@
 import { fork } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { mkdir, mkdtemp, open as openHandle, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VirtualClock } from "@stowage/testing";
 import { ClassicLevel } from "classic-level";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { openDatabase } from "./database.ts";
 import { translate } from "./errors.ts";
 import type { LevelOptions, LevelStorage } from "./level-storage.ts";
@@ -126,6 +127,89 @@ describe("expiry", () => {
   });
 });
 
+describe("the index of expiries", () => {
+  test("is in no list, and stays when everything before the first letter is cleared", async () => {
+    const clock = new VirtualClock();
+    const storage = open(await freshFolder(), { clock });
+    await storage.put("\u0001", bytes("1"), { ttl: 1_000 });
+    await storage.put("a", bytes("1"), { ttl: 2_000 });
+    for (const info of [false, true]) {
+      for (const prefix of ["\0", "\0\0", "\0a"]) expect((await storage.list({ prefix, info })).entries).toEqual([]);
+      for (const startAfter of ["\0", "\0\u0001"]) {
+        expect((await storage.list({ startAfter, info })).entries.map(({ key }) => key)).toEqual(["\u0001", "a"]);
+      }
+    }
+    await storage.clear({ prefix: "\0" });
+    await clock.advance(1_000);
+    expect((await storage.list()).entries.map(({ key }) => key)).toEqual(["a"]);
+  });
+});
+
+describe("a write whose sync failed although it was made", () => {
+  /** As LevelDB says of a full disk, or a quota, that is found as late as this. */
+  const late = (): Error => Object.assign(new Error("IO error: /x/000003.log: No space left on device"), { code: "LEVEL_IO_ERROR" });
+
+  /** From each call of what it answers on, the next write is made, and says that it failed. */
+  function failingWrites(): () => void {
+    const { put, batch } = ClassicLevel.prototype;
+    let failing = false;
+    const made = async (written: Promise<void>): Promise<void> => {
+      await written;
+      if (!failing) return;
+      failing = false;
+      throw late();
+    };
+    vi.spyOn(ClassicLevel.prototype, "put").mockImplementation(function (this: ClassicLevel, ...call: unknown[]) {
+      return made(Reflect.apply(put, this, call) as Promise<void>);
+    });
+    vi.spyOn(ClassicLevel.prototype, "batch").mockImplementation(function (this: ClassicLevel) {
+      const changes = Reflect.apply(batch, this, []) as unknown as { write: (options?: object) => Promise<void> };
+      const write = changes.write.bind(changes);
+      changes.write = (options) => made(write(options));
+      return changes as never;
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+    return () => {
+      failing = true;
+    };
+  }
+
+  const unknown = { code: "full", outcome: "unknown", storage: "level" };
+
+  test("has an unknown outcome, alone and among others, of which none is made once more", async () => {
+    const storage = open(await freshFolder());
+    await storage.put("a", bytes("old"));
+    const failNext = failingWrites();
+    failNext();
+    await expect(storage.put("a", bytes("new"))).rejects.toMatchObject(unknown);
+    failNext();
+    const results = await Promise.allSettled([storage.put("a", bytes("newer")), storage.put("z", bytes("mine"), { ifNoneMatch: "*" })]);
+    expect(results).toMatchObject([{ reason: unknown }, { reason: unknown }]);
+    failNext();
+    await expect(storage.delete("a")).rejects.toMatchObject(unknown);
+    failNext();
+    const operations = [{ type: "put", key: "b", value: bytes("1") }] as const;
+    await expect(storage.batch(operations, { atomic: true })).rejects.toMatchObject(unknown);
+    await storage.put("next", bytes("1"));
+    expect((await storage.list()).entries.map(({ key }) => key)).toEqual(["b", "next", "z"]);
+  });
+
+  test("is swept when it has expired", async () => {
+    const directory = await freshFolder();
+    const clock = new VirtualClock();
+    const storage = open(directory, { clock });
+    await storage.put("a", bytes("1"));
+    failingWrites()();
+    await expect(storage.put("expires", bytes("1"), { ttl: 1_000 })).rejects.toMatchObject(unknown);
+    await storage.put("b", bytes("1"));
+    await clock.advance(1_000);
+    expect((await storage.list()).entries.map(({ key }) => key)).toEqual(["a", "b"]);
+    await storage.put("c", bytes("1"));
+    await storage.close();
+    expect(await rawKeys(directory)).toEqual(["a", "b", "c"]);
+  });
+});
+
 describe("opening", () => {
   test("by a second storage, or a second process, is unavailable and says why; when the first is closed it works", async () => {
     const directory = await freshFolder();
@@ -207,6 +291,19 @@ describe("opening", () => {
     expect(await damaged(table, (content) => content.fill(0x55))).toMatchObject({ code: "corrupt" });
   });
 
+  test("puts the names of the folders that it made on the disk", async () => {
+    const top = join(await freshFolder(), "..");
+    const probe = await openHandle(top, "r");
+    const synced: number[] = [];
+    const sync = vi.spyOn(Object.getPrototypeOf(probe) as FileHandle, "sync").mockImplementation(async function (this: FileHandle) {
+      synced.push((await this.stat()).ino);
+    });
+    onTestFinished(() => sync.mockRestore());
+    await probe.close();
+    await open(join(top, "deep", "er")).put("a", bytes("1"));
+    for (const folder of [top, join(top, "deep"), join(top, "deep", "er")]) expect(synced).toContain((await stat(folder)).ino);
+  });
+
   test("goes on where an earlier one ended before its mark was written", async () => {
     const directory = await freshFolder();
     await mkdir(directory);
@@ -231,11 +328,12 @@ describe("errors of LevelDB", () => {
   const failed = (code: string, message = "failed"): Error => Object.assign(new Error(message), { code });
 
   test.each([
-    [failed("LEVEL_IO_ERROR", "IO error: /x/000003.log: No space left on device"), "full", "none"],
+    [failed("LEVEL_IO_ERROR", "IO error: /x/000003.log: No space left on device"), "full", "unknown"],
     [failed("LEVEL_IO_ERROR", "IO error: /x/000003.log: Input/output error"), "unavailable", "unknown"],
     [failed("LEVEL_IO_ERROR", "IO error: /x/LOCK: Permission denied"), "denied", "unknown"],
     [failed("LEVEL_CORRUPTION"), "corrupt", "none"],
     [failed("LEVEL_DATABASE_NOT_OPEN"), "unavailable", "none"],
+    [Object.assign(failed("LEVEL_DATABASE_NOT_OPEN"), { cause: failed("LEVEL_IO_ERROR", "x: Disk quota exceeded") }), "full", "none"],
     [failed("LEVEL_STRANGE"), "internal", "none"],
     [failed("ENOSPC"), "full", "none"],
   ])("%s: %s, outcome %s", (error, code, outcome) => {
@@ -249,7 +347,7 @@ describe("errors of LevelDB", () => {
   });
 });
 
-test("a record that another program put there is an error, not a value", async () => {
+test.each(["alone", "while something expires"])("a record that another program put there is an error, not a value: %s", async (when) => {
   const directory = await freshFolder();
   await open(directory).close();
   const storage = open(directory);
@@ -259,9 +357,12 @@ test("a record that another program put there is an error, not a value", async (
   await database.batch([
     { type: "put", key: "newer", value: new Uint8Array([9, 0, 0, 0]) },
     { type: "put", key: "empty", value: new Uint8Array(0) },
+    { type: "put", key: "newest", value: new Uint8Array([9, 1, 0, 0]) },
+    { type: "put", key: "other", value: new Uint8Array([9, 1, 0, 0]) },
   ]);
   await database.close();
   const again = open(directory);
+  if (when !== "alone") await again.put("expires", bytes("1"), { ttl: 1_000_000 });
   for (const [key, code] of [
     ["newer", "unsupported"],
     ["empty", "corrupt"],
@@ -271,4 +372,7 @@ test("a record that another program put there is an error, not a value", async (
     await again.put(key, bytes("mended"));
     expect(text(await again.get(key))).toBe("mended");
   }
+  await again.delete("newest");
+  await again.clear();
+  expect((await again.list()).entries).toEqual([]);
 });

@@ -1,8 +1,9 @@
-import { mkdir, open, readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ErrorCode } from "@stowage/core";
 import { StorageError } from "@stowage/core";
 import { storageName } from "./errors.ts";
+import { makeFolder, syncFolder } from "./folders.ts";
 
 /** The file that says whose a folder is, and the version of what is in it. LevelDB leaves it alone. */
 const markName = "STOWAGE";
@@ -20,7 +21,7 @@ export async function checkFolder(directory: string): Promise<void> {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   });
-  if (found === undefined) await mkdir(directory, { recursive: true });
+  if (found === undefined) await makeFolder(directory);
   else if (!found.isDirectory()) refuse("config", "The path of the database leads to something that is not a folder; choose another one.");
   const names = await readdir(directory);
   const mark = names.includes(markName) ? await readFile(join(directory, markName), "utf8") : "";
@@ -48,12 +49,7 @@ async function writeMark(directory: string): Promise<void> {
   } finally {
     await file.close();
   }
-  const folder = await open(directory, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  await syncFolder(directory);
 }
 
 function refuse(code: ErrorCode, message: string): never {

@@ -60,7 +60,7 @@ export class LevelStore implements RecordStore {
   }
 
   readonly range = ({ from, end }: KeyRange, most: number, info: boolean): Promise<readonly EntryInfo[]> => {
-    const range = { gte: from === "" ? firstKey : from, ...(end !== undefined && { lt: end }) };
+    const range = { gte: from < firstKey ? firstKey : from, ...(end !== undefined && { lt: end }) };
     return info || this.#expiries.anyBefore(this.#clock.now()) ? this.#read(range, most, info) : this.#keys(range, most);
   };
 
@@ -128,8 +128,7 @@ export class LevelStore implements RecordStore {
     const batch = this.#database.batch();
     for (const { key, expiresAt, place } of swept?.due ?? []) {
       batch.del(place, inBytes);
-      const record = this.#database.getSync(key);
-      if (record !== undefined && expiryOf(record) === expiresAt) batch.del(key);
+      if (this.#expiryOf(key) === expiresAt) batch.del(key);
     }
     let outcomes: number[];
     try {
@@ -162,12 +161,13 @@ export class LevelStore implements RecordStore {
     }
     const made = new Map<string, KnownVersion | undefined>();
     const version = (key: string): KnownVersion | undefined => (made.has(key) ? made.get(key) : this.#version(key));
+    const expiry = (key: string): number | undefined => (made.has(key) ? made.get(key)?.expiresAt : this.#expiryOf(key));
     let expiring = this.#expiries.any;
     return sets.map((set) => {
       const refused = firstRefused(set, now, version);
       if (refused !== everyMade) return refused;
       for (const change of set) {
-        if (expiring) forget(change.key, version(change.key), batch);
+        if (expiring) forget(change.key, expiry(change.key), batch);
         const kept = make(change, now, batch);
         expiring ||= kept?.expiresAt !== undefined;
         made.set(change.key, kept);
@@ -181,6 +181,11 @@ export class LevelStore implements RecordStore {
     return record === undefined ? undefined : infoOfRecord(record, storageName, key);
   }
 
+  #expiryOf(key: string): number | undefined {
+    const record = this.#database.getSync(key);
+    return record === undefined ? undefined : expiryOf(record);
+  }
+
   /**
    * What was torn off is the end of the log as long as nothing is written behind it: an open leaves it out, and begins
    * another. It moves the log into a table first, so there must be room; until then reads go on.
@@ -189,6 +194,7 @@ export class LevelStore implements RecordStore {
     await checkRoom(this.#database.location);
     await this.#database.close();
     await this.#database.open();
+    await this.#expiries.load(); // of what was written although that failed
     this.#torn = false;
   }
 }
@@ -200,8 +206,8 @@ function isPlainPut(set: RecordChanges): boolean {
   return change.expiresAt === undefined && change.ifMatch === undefined && change.ifNoneMatch === undefined;
 }
 
-function forget(key: string, known: KnownVersion | undefined, batch: ChainedBatch): void {
-  if (known?.expiresAt !== undefined) batch.del(placeOf(key, known.expiresAt), inBytes);
+function forget(key: string, expiresAt: number | undefined, batch: ChainedBatch): void {
+  if (expiresAt !== undefined) batch.del(placeOf(key, expiresAt), inBytes);
 }
 
 function make(change: RecordChange, now: number, batch: ChainedBatch): KnownVersion | undefined {

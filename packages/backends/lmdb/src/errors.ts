@@ -31,6 +31,8 @@ export function diskFull(cause: unknown): Error {
 
 const panic = -30795;
 
+const unusable = ["unavailable", "The disk failed earlier, and the database is of no use until it is closed and opened anew."] as const;
+
 /** Result codes of LMDB, and of the system where they are positive. Source: lmdb.h, errno(3) */
 const meanings: Readonly<Record<number, readonly [code: ErrorCode, message: string]>> = {
   2: ["denied", "The folder of the database cannot be reached."],
@@ -43,7 +45,9 @@ const meanings: Readonly<Record<number, readonly [code: ErrorCode, message: stri
   122: ["full", "The quota of the disk is used up; free some space."],
   [-30797]: ["corrupt", "A page of the database is missing; restore a backup."],
   [-30796]: ["corrupt", "A page of the database is damaged; restore a backup."],
-  [panic]: ["unavailable", "An earlier failure of the disk made the database unusable; open it anew."],
+  // What LMDB itself says of it, and what lmdb-js mostly makes of that.
+  [panic]: unusable,
+  22: unusable,
   [-30794]: ["unsupported", "The database is of another version of LMDB."],
   [-30793]: ["corrupt", "The file is no LMDB database, or its head is damaged."],
   [-30792]: ["full", "The database takes no more: its map of memory cannot grow."],

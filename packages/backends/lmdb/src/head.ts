@@ -40,23 +40,46 @@ export async function checkHead(path: string): Promise<void> {
   }
 }
 
-async function checkPages(file: FileHandle): Promise<void> {
+/** What is read of a file. */
+type Readable = Pick<FileHandle, "read">;
+
+/** The newer one of the two heads. */
+interface Head {
+  readonly pageSize: number;
+  readonly meta: Buffer;
+}
+
+/** Others may commit meanwhile, and use pages again that a head led to. Only a head that is still there leads to damage. */
+export async function checkPages(file: Readable): Promise<void> {
+  let head = await newestHead(file);
+  while (!(await leadsToRoots(file, head))) {
+    const before = head.meta;
+    head = await newestHead(file);
+    if (head.meta.equals(before)) refuseDamaged();
+  }
+}
+
+async function newestHead(file: Readable): Promise<Head> {
   const first = await metaAt(file, 0);
   const pageSize = first.readUInt32LE(freeTreeAt);
   if (pageSize < 512 || pageSize > 65_536 || (pageSize & (pageSize - 1)) !== 0) refuseDamaged();
   const second = await metaAt(file, pageSize);
-  const newest = first.readBigUInt64LE(transactionAt) > second.readBigUInt64LE(transactionAt) ? first : second;
-  const lastPage = newest.readBigUInt64LE(lastPageAt);
-  for (const tree of [freeTreeAt, mainTreeAt]) {
-    const root = newest.readBigUInt64LE(tree + rootAt);
-    if (root === noPage) continue;
-    if (root > lastPage) refuseDamaged();
-    const page = await bytesAt(file, Number(root) * pageSize, pageHeader);
-    if (page.length < pageHeader || page.readBigUInt64LE(0) !== root) refuseDamaged();
-  }
+  return { pageSize, meta: first.readBigUInt64LE(transactionAt) > second.readBigUInt64LE(transactionAt) ? first : second };
 }
 
-async function metaAt(file: FileHandle, position: number): Promise<Buffer> {
+async function leadsToRoots(file: Readable, { meta, pageSize }: Head): Promise<boolean> {
+  const lastPage = meta.readBigUInt64LE(lastPageAt);
+  for (const tree of [freeTreeAt, mainTreeAt]) {
+    const root = meta.readBigUInt64LE(tree + rootAt);
+    if (root === noPage) continue;
+    if (root > lastPage) return false;
+    const page = await bytesAt(file, Number(root) * pageSize, pageHeader);
+    if (page.length < pageHeader || page.readBigUInt64LE(0) !== root) return false;
+  }
+  return true;
+}
+
+async function metaAt(file: Readable, position: number): Promise<Buffer> {
   const meta = await bytesAt(file, position, transactionAt + 8);
   if (meta.length < transactionAt + 8 || meta.readUInt32LE(magicAt) !== magic) refuseDamaged();
   const version = meta.readUInt32LE(versionAt) & 0xffff;
@@ -65,7 +88,7 @@ async function metaAt(file: FileHandle, position: number): Promise<Buffer> {
   return meta;
 }
 
-async function bytesAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+async function bytesAt(file: Readable, position: number, length: number): Promise<Buffer> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
   return buffer.subarray(0, bytesRead);
 }

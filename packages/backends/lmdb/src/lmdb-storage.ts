@@ -1,10 +1,10 @@
-import { mkdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ByteStorage, Capabilities, Clock, Details, RecordStore } from "@stowage/core";
 import { checkOptions, RecordStorage, systemClock, Turns } from "@stowage/core";
 import { openFile, openTables } from "./environment.ts";
 import { storageName, translate } from "./errors.ts";
+import { makeFolder, syncFolder } from "./folders.ts";
 import { checkHead } from "./head.ts";
 import { definitions } from "./options.ts";
 import { LmdbStore } from "./store.ts";
@@ -64,10 +64,12 @@ export class LmdbStorage extends RecordStorage {
 }
 
 async function openStore(path: string, table: string, turns: Turns, clock: Clock): Promise<RecordStore> {
-  await mkdir(dirname(path), { recursive: true });
+  const folder = dirname(path);
+  await makeFolder(folder);
   await checkHead(path);
   const root = openFile(path);
   try {
+    await syncFolder(folder); // the name of the file
     return new LmdbStore(root, path, openTables(root, table), turns, clock);
   } catch (error) {
     await root.close();

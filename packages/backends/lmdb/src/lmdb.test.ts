@@ -1,14 +1,16 @@
 import { fork } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { mkdir, mkdtemp, open as openHandle, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VirtualClock } from "@stowage/testing";
 import { open as openRaw } from "lmdb";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { openFile, openTables } from "./environment.ts";
 import { translate } from "./errors.ts";
+import { checkPages } from "./head.ts";
 
 import type { LmdbOptions, LmdbStorage } from "./lmdb-storage.ts";
 import { lmdbStorage } from "./lmdb-storage.ts";
@@ -192,6 +194,41 @@ describe("opening", () => {
     expect(await open(path).has("key1")).toBe(true);
   });
 
+  test("finds nothing wrong with a file in which pages are used anew while it looks, but with one that stays as it is", async () => {
+    const path = await freshPath();
+    const storage = open(path);
+    await storage.put("a", bytes("1"));
+    const before = await readFile(path);
+    await storage.put("a", bytes("2"));
+    const after = await readFile(path);
+    /** A file in which the first root is another page by the time it is read: after both heads. */
+    const changing = (then: Buffer): Parameters<typeof checkPages>[0] => {
+      let reads = 0;
+      const read = async (buffer: Buffer, _: number, length: number, position: number): Promise<object> => {
+        reads++;
+        if (reads === 3) buffer.fill(0xff);
+        else (reads < 3 ? before : then).copy(buffer, 0, position, position + length);
+        return { buffer, bytesRead: length };
+      };
+      return { read } as unknown as Parameters<typeof checkPages>[0];
+    };
+    await checkPages(changing(after));
+    await expect(checkPages(changing(before))).rejects.toMatchObject({ code: "corrupt" });
+  });
+
+  test("puts the names of the file, and of the folders that it made, on the disk", async () => {
+    const top = join(await freshPath(), "..");
+    const probe = await openHandle(top, "r");
+    const synced: number[] = [];
+    const sync = vi.spyOn(Object.getPrototypeOf(probe) as FileHandle, "sync").mockImplementation(async function (this: FileHandle) {
+      synced.push((await this.stat()).ino);
+    });
+    onTestFinished(() => sync.mockRestore());
+    await probe.close();
+    await open(join(top, "deep", "er", "data.mdb")).put("a", bytes("1"));
+    for (const folder of [top, join(top, "deep"), join(top, "deep", "er")]) expect(synced).toContain((await stat(folder)).ino);
+  });
+
   test("refuses the database of another program and of a newer version, and leaves them as they are", async () => {
     for (const [key, code] of [
       ["theirs", "config"],
@@ -247,6 +284,7 @@ describe("errors of LMDB", () => {
     [-30796, "corrupt", "none"],
     [5, "unavailable", "unknown"],
     [-30795, "unavailable", "unknown"],
+    [22, "unavailable", "none"],
     [-1, "internal", "none"],
   ])("with the code %j are %s, outcome %s", (code, expected, outcome) => {
     expect(translate(failed(code), "put", "a")).toMatchObject({ code: expected, outcome, operation: "put", key: "a", storage: "lmdb" });
@@ -295,6 +333,23 @@ describe("a transaction", () => {
     expect(() => transact(root, () => entries.put("key", bytes("x")))).toThrow(error);
     expect(works()).toBe(1);
   });
+});
+
+test("lists and clears under texts that are longer than any key", async () => {
+  const storage = open(await freshPath());
+  const keys = ["a".repeat(1024), `${"a".repeat(1023)}b`, "b", "é".repeat(512)];
+  for (const key of keys) await storage.put(key, bytes("1"));
+  for (const letter of ["a", "é", "漢", "😀"]) {
+    for (const count of [1025, 2_000, 9_000, 100_000]) {
+      const long = letter.repeat(count);
+      expect((await storage.list({ prefix: long })).entries).toEqual([]);
+      await storage.clear({ prefix: long });
+      const behind = letter === "a" ? keys.slice(1) : [];
+      expect((await storage.list({ startAfter: long })).entries.map(({ key }) => key)).toEqual(behind);
+      expect((await storage.list({ cursor: `key:${long}` })).entries.map(({ key }) => key)).toEqual(behind);
+    }
+  }
+  expect((await storage.list({ startAfter: `${"a".repeat(1023)}é` })).entries.map(({ key }) => key)).toEqual(keys.slice(2));
 });
 
 test("a record that another program put there is an error, not a value", async () => {

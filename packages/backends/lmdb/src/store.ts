@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
 import type { Clock, Committed, EntryInfo, KeyRange, RecordChange, RecordChanges, RecordOutcome, RecordStore, Turns } from "@stowage/core";
-import { Commits, everyMade, expiryOf, firstRefused, infoOfRecord, isExpired, keptRecord, StorageError } from "@stowage/core";
+import { Commits, everyMade, expiryOf, firstRefused, infoOfRecord, isExpired, keptRecord, maxKeySize, StorageError } from "@stowage/core";
 import type { Tables } from "./environment.ts";
 import { diskFull, isUnsure, storageName } from "./errors.ts";
 import { Expiries } from "./expiries.ts";
@@ -55,7 +55,8 @@ export class LmdbStore implements RecordStore {
   }
 
   readonly range = ({ from, end }: KeyRange, most: number, info: boolean): readonly EntryInfo[] => {
-    const range = { start: from === "" ? "\0" : from, ...(end !== undefined && { end }), transaction: this.#transaction };
+    const start = from === "" ? "\0" : cut(from);
+    const range = { start, ...(end !== undefined && { end: cut(end) }), transaction: this.#transaction };
     const { entries } = this.#tables;
     const now = this.#clock.now();
     try {
@@ -149,6 +150,15 @@ export class LmdbStore implements RecordStore {
     this.#root.readerCheck();
   }
 }
+
+/** LMDB takes no text that is much longer than a key. What is cut off of one sorts as it does among keys, which are shorter. */
+function cut(text: string): string {
+  return text.length * 3 <= maxKeySize ? text : text.slice(0, encoder.encodeInto(text, longerThanKeys).read);
+}
+
+const encoder = new TextEncoder();
+/** Room for at least one byte more than keys have, wherever a letter of up to four bytes ends. */
+const longerThanKeys: Uint8Array = new Uint8Array(maxKeySize + 4);
 
 function tooLarge(key: string): StorageError {
   return new StorageError("too-large", "LMDB takes values of less than 2 GiB; keep larger ones in files.", { storage: storageName, key });

@@ -134,3 +134,13 @@ test("idle answers when all that was submitted before is answered", async () => 
   await Promise.all([submit("a").then((answer) => order.push(answer)), commits.idle().then(() => order.push("idle"))]);
   expect(order).toEqual(["a!", "idle"]);
 });
+
+test("changes that come after the stop are refused, and those that wait are made", async () => {
+  const { groups, submit, commits } = setUp();
+  const waiting = submit("a");
+  commits.stop();
+  await expect(submit("b")).rejects.toMatchObject({ code: "closed" });
+  await commits.idle();
+  expect(await waiting).toBe("a!");
+  expect(groups).toEqual([["a"]]);
+});

@@ -1,4 +1,5 @@
 import type { Clock } from "../contract/clock.ts";
+import { StorageError } from "../contract/storage-error.ts";
 import type { Turns } from "./turns.ts";
 
 /** Changes and bytes of one transaction, so that none takes long. */
@@ -61,6 +62,10 @@ export class Commits<C, O> {
 
   /** Sends changes; those with a signal that is aborted before they were sent are not made. */
   submit(submitted: SubmittedChanges<C, O>): void {
+    if (this.#stopped) {
+      submitted.reject(new StorageError("closed", "The storage is closed; make a new one."));
+      return;
+    }
     this.#waiting.push(submitted);
     this.#start();
   }
@@ -72,7 +77,7 @@ export class Commits<C, O> {
     );
   }
 
-  /** Nothing but changes is done from now on. */
+  /** Refuses changes from now on: the store is about to be closed. Those that wait already are made. */
   stop(): void {
     this.#stopped = true;
   }

@@ -41,10 +41,7 @@ export class Lifecycle {
   /** Throws `closed` once `close` was called. */
   check(operation: string): void {
     if (this.#closing === undefined) return;
-    throw new StorageError("closed", `The storage "${this.#options.name}" is closed; make a new one.`, {
-      operation,
-      storage: this.#options.name,
-    });
+    throw storageClosed(this.#options.name, operation);
   }
 
   /** Runs one call between open and close. The signal ends the wait for the open; after that it is up to `work`. */
@@ -127,6 +124,11 @@ export class Lifecycle {
     await Promise.race([idle, clock.sleep(closeTimeout, stop.signal).catch(() => {})]);
     stop.abort();
   }
+}
+
+/** What a call gets of a storage that is closed. */
+export function storageClosed(storage: string, operation: string, key?: string): StorageError {
+  return new StorageError("closed", `The storage "${storage}" is closed; make a new one.`, { operation, key, storage });
 }
 
 /** The lifecycle of a layer that still has work to do on a call before it is below, or after: `close` waits for it, then closes what is below. */

@@ -64,6 +64,14 @@ test("a cursor that nobody gave is refused", async () => {
   await expect(orderedPage({ cursor: "nonsense" }, "test", turns, () => [])).rejects.toMatchObject({ code: "invalid-option" });
 });
 
+test("a cursor of a page under another prefix is refused", async () => {
+  const { read } = reading(["a/1", "a/2", "aa", "b1", "b2"]);
+  for (const delimiter of ["/", undefined]) {
+    const { cursor } = await orderedPage({ delimiter, limit: 1 }, "test", turns, read);
+    await expect(orderedPage({ prefix: "b", cursor }, "test", turns, read)).rejects.toMatchObject({ code: "invalid-option" });
+  }
+});
+
 test("the range under a prefix ends behind every key with it, and before every other", () => {
   expect(rangeUnder("")).toEqual({ from: "", end: undefined });
   for (const prefix of ["a", "é", "a/\u{d7ff}", "\uffff", "a\u{10ffff}", "ab\u{10ffff}\u{10ffff}"]) {

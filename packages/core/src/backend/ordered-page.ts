@@ -70,9 +70,12 @@ export async function orderedPage(options: ListOptions, storage: string, turns: 
 
 /** Where a page begins; `undefined` behind all keys. A key is followed by that key and a zero, which no key has. */
 function firstOf({ prefix = "", startAfter, cursor }: ListOptions, storage: string): string | undefined {
-  if (cursor?.startsWith(afterPrefix)) return behind(cursor.slice(afterPrefix.length));
-  if (cursor !== undefined && !cursor.startsWith(afterKey)) {
-    throw new StorageError("invalid-option", "The cursor is not one that this storage gave.", { operation: "list", storage });
+  if (cursor?.startsWith(afterPrefix + prefix)) return behind(cursor.slice(afterPrefix.length));
+  if (cursor !== undefined && !cursor.startsWith(afterKey + prefix)) {
+    throw new StorageError("invalid-option", "The cursor is not one that this storage gave for this prefix.", {
+      operation: "list",
+      storage,
+    });
   }
   const before = cursor?.slice(afterKey.length) ?? startAfter;
   return before === undefined || compareKeys(before, prefix) < 0 ? prefix : `${before}\0`;

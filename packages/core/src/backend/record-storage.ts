@@ -19,9 +19,10 @@ import type {
 import { checkKey, checkKeys } from "../contract/keys.ts";
 import { checkBatch, checkClearOptions, checkDeleteOptions, checkListOptions, checkPutOptions, isExpired } from "../contract/options.ts";
 import { cancelSource, checkSource, readSource, untilAborted } from "../contract/sources.ts";
+import { StorageError } from "../contract/storage-error.ts";
 import { rejecting } from "../shapes/rejecting.ts";
 import { BaseByteStorage, otherVersion, wrongSize } from "./base-byte-storage.ts";
-import { Lifecycle } from "./lifecycle.ts";
+import { Lifecycle, storageClosed } from "./lifecycle.ts";
 import type { ReadRange } from "./ordered-page.ts";
 import { orderedPage } from "./ordered-page.ts";
 import { expiryOf, infoOfRecord, valueStart } from "./record.ts";
@@ -60,13 +61,15 @@ export abstract class RecordStorage extends BaseByteStorage {
   readonly #lifecycle: Lifecycle;
   readonly #writer: RecordWriter;
   #store: RecordStore | undefined;
+  /** The store is closed, which calls that outlived `close` find out. */
+  #released = false;
 
   constructor(options: RecordStorageOptions) {
     super();
     const { name, clock } = options;
     this.name = name;
     this.#options = options;
-    this.#writer = new RecordWriter({ storage: name, clock, translate: options.translate, commits: () => this.#store!.commits });
+    this.#writer = new RecordWriter({ storage: name, clock, translate: this.#meaningOf, commits: () => this.#store!.commits });
     this.#lifecycle = new Lifecycle({
       name,
       clock,
@@ -76,6 +79,7 @@ export abstract class RecordStorage extends BaseByteStorage {
       },
       flush: () => this.#store!.commits.idle(),
       release: async () => {
+        this.#released = true;
         this.#store!.commits.stop();
         await this.#store!.close();
       },
@@ -165,8 +169,8 @@ export abstract class RecordStorage extends BaseByteStorage {
       checkSource(source, this.name, key);
       checkKey(key, "write", this.name);
       checkPutOptions(options, this, "write");
-      return await this.#run("write", key, options.signal, async (store) => {
-        this.#checkCondition(store, key, options);
+      return await this.#lifecycle.during("write", async () => {
+        await this.#run("write", key, options.signal, (store) => this.#checkCondition(store, key, options));
         sent = true;
         return await this.#writer.put(key, await collected(source, options, this.name, key), options, "write");
       });
@@ -216,7 +220,7 @@ export abstract class RecordStorage extends BaseByteStorage {
       if (!this.#lifecycle.ready || !this.#options.turns.hasTime) return this.#run(operation, key, signal, work);
       return Promise.resolve(work(this.#store!));
     } catch (error) {
-      return Promise.reject(this.#options.translate(error, operation, key));
+      return Promise.reject(this.#reasonOf(error, operation, key, signal));
     }
   }
 
@@ -232,7 +236,7 @@ export abstract class RecordStorage extends BaseByteStorage {
     signal: AbortSignal | undefined,
     work: (store: RecordStore) => T | Promise<T>,
   ): Promise<T> {
-    const { turns, translate } = this.#options;
+    const { turns } = this.#options;
     try {
       const begin = async (): Promise<T> => {
         if (!turns.hasTime) await turns.next();
@@ -241,9 +245,21 @@ export abstract class RecordStorage extends BaseByteStorage {
       const running = this.#lifecycle.run(operation, begin, signal);
       return await (signal === undefined ? running : untilAborted(running, signal));
     } catch (error) {
-      throw signal?.aborted === true && error === signal.reason ? error : translate(error, operation, key);
+      throw this.#reasonOf(error, operation, key, signal);
     }
   }
+
+  /** Why a call failed; the reason of its signal stays as it is. */
+  #reasonOf(error: unknown, operation: string, key: string | undefined, signal: AbortSignal | undefined): unknown {
+    return signal?.aborted === true && error === signal.reason ? error : this.#meaningOf(error, operation, key);
+  }
+
+  /** What an error of the store means; once it is closed, that it is, unless a write may have been made. */
+  readonly #meaningOf: Translate = (error, operation, key) => {
+    const meaning = this.#options.translate(error, operation, key);
+    if (!this.#released || (StorageError.is(error) && error.code !== "closed")) return meaning;
+    return StorageError.is(meaning) && meaning.outcome === "unknown" ? meaning : storageClosed(this.name, operation, key);
+  };
 }
 
 async function collected(source: ByteSource, { size, signal }: WriteOptions, storage: string, key: string): Promise<Uint8Array> {

@@ -5,6 +5,7 @@ import { checkKey } from "../contract/keys.ts";
 import { withExpiry } from "../contract/options.ts";
 import { untilAborted } from "../contract/sources.ts";
 import type { Failure } from "../contract/storage-error.ts";
+import { StorageError } from "../contract/storage-error.ts";
 import { otherVersion } from "./base-byte-storage.ts";
 import type { Commits } from "./commits.ts";
 import { mostBytesAtOnce, mostChangesAtOnce } from "./commits.ts";
@@ -65,7 +66,10 @@ export class RecordWriter {
     let indexes: number[] = [];
     let size = 0;
     const send = async (): Promise<void> => {
-      const outcomes = await this.#submit(sets, size, signal);
+      const outcomes = await this.#submit(sets, size, signal).catch((error: unknown) => {
+        signal?.throwIfAborted();
+        return sets.map(() => error as Error);
+      });
       for (let position = 0; position < outcomes.length; position++) {
         const outcome = outcomes[position]!;
         const index = indexes[position]!;
@@ -94,13 +98,19 @@ export class RecordWriter {
   async clear(read: ReadRange, { prefix = "", signal }: ClearOptions = {}): Promise<void> {
     const { end, from: first } = rangeUnder(prefix);
     let from = first;
-    for (;;) {
-      const found = await read({ from, end }, mostChangesAtOnce, false);
-      if (found.length === 0) return;
-      const [outcome] = await this.#submit([found.map(({ key }) => ({ key, record: undefined }))], 0, signal);
-      if (outcome !== undefined && outcome !== everyMade) throw this.#whyNot(outcome, "clear", undefined);
-      if (found.length < mostChangesAtOnce) return;
-      from = `${found.at(-1)!.key}\0`;
+    try {
+      for (;;) {
+        const found = await read({ from, end }, mostChangesAtOnce, false);
+        if (found.length === 0) return;
+        const [outcome] = await this.#submit([found.map(({ key }) => ({ key, record: undefined }))], 0, signal);
+        if (outcome !== undefined && outcome !== everyMade) throw outcome;
+        if (found.length < mostChangesAtOnce) return;
+        from = `${found.at(-1)!.key}\0`;
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      const why = this.#options.translate(error, "clear", undefined);
+      throw from !== first && StorageError.is(why) ? withUnknownOutcome(why) : why;
     }
   }
 
@@ -159,6 +169,11 @@ function changeOf(
 ): RecordChange {
   const { etag, expiresAt } = version;
   return { key, record: packRecord(version, value), etag, expiresAt, ifMatch: options?.ifMatch, ifNoneMatch: options?.ifNoneMatch };
+}
+
+/** The same error of a call that had some effect already. */
+function withUnknownOutcome({ code, message, retryable, operation, key, storage, cause }: StorageError): StorageError {
+  return new StorageError(code, message, { retryable, operation, key, storage, outcome: "unknown", cause });
 }
 
 function writtenInfo(key: string, size: number, { etag, modifiedAt, expiresAt, metadata }: RecordVersion): EntryInfo {

@@ -86,6 +86,32 @@ test("the failure of a source arrives as it is", async () => {
   ).rejects.toBe(failure);
 });
 
+test("a Node stream that fails before it is read ends no process, and whoever reads it is told", async () => {
+  const failure = new Error("No such file.");
+  const unheard = (): Readable => {
+    const stream = new Readable({ read() {} });
+    queueMicrotask(() => stream.destroy(failure));
+    return stream;
+  };
+  const thrown: unknown[] = [];
+  const listen = (error: unknown): void => void thrown.push(error);
+  const others = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException").on("uncaughtException", listen);
+  try {
+    const control = unheard();
+    await expect.poll(() => control.closed).toBe(true);
+    await expect.poll(() => thrown).toEqual([failure]);
+    const stream = unheard();
+    checkSource(stream, "test");
+    await expect.poll(() => stream.closed).toBe(true);
+    await expect(readAll(stream)).rejects.toBe(failure);
+    expect(thrown).toEqual([failure]);
+  } finally {
+    process.off("uncaughtException", listen);
+    for (const other of others) process.on("uncaughtException", other);
+  }
+});
+
 test("an abort ends a source that hangs, with the reason as it is, and cancels it", async () => {
   const abort = new AbortController();
   const reason = new Error("enough");

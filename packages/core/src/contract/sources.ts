@@ -21,6 +21,19 @@ export function checkSource(source: unknown, storage: string, key?: string): ass
       key,
     });
   }
+  hearErrors(source);
+}
+
+interface NodeStream {
+  listenerCount(event: string): number;
+  once(event: string, listener: () => void): unknown;
+}
+
+/** An error of a Node stream that nobody listens to ends the process, also before it is read. Whoever reads it then is told of it. */
+function hearErrors(source: object): void {
+  const stream = source as Partial<NodeStream>;
+  if (typeof stream.listenerCount !== "function" || typeof stream.once !== "function") return;
+  if (stream.listenerCount("error") === 0) stream.once("error", () => {});
 }
 
 /**

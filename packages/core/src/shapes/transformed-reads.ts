@@ -1,5 +1,6 @@
 import { ownedBytes, resolveRange } from "../contract/bytes.ts";
 import type { Bytes, ByteStorage, Entry, EntryInfo, ReadOptions } from "../contract/contract.ts";
+import { untilAborted } from "../contract/sources.ts";
 import { InnerValue } from "./stored-value.ts";
 import type { StoredValue } from "./stored-value.ts";
 
@@ -49,7 +50,7 @@ export class TransformedReads<L extends StoredLayout> {
       const value = known === undefined ? await this.#begin(key, options) : new InnerValue(this.#hooks.below, known.info, options.signal);
       if (value === undefined) return undefined;
       try {
-        const entry = await this.#open(value, options, known?.layout);
+        const entry = await untilAborted(this.#open(value, options, known?.layout), options.signal);
         if (entry === undefined) value.close();
         return entry;
       } catch (error) {
@@ -91,8 +92,8 @@ export class TransformedReads<L extends StoredLayout> {
     const range = size === undefined ? { start, end: Math.max(start, end ?? Number.POSITIVE_INFINITY) } : resolveRange(size, start, end);
     const chunks = this.#chunks(layout, value, range.start, range.end);
     const first = await chunks.next();
-    signal?.throwIfAborted();
     const info = await this.#hooks.info(value.info, value, layout);
+    signal?.throwIfAborted();
     if (info === undefined) {
       await chunks.return();
       return undefined;

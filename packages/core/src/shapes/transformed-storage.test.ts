@@ -412,6 +412,44 @@ test("a stream that is cancelled or aborted half-way frees the inner stream at o
   expect(shelf.open).toBe(0);
 });
 
+test("an abort ends a read at once while a hook of the layer hangs, and frees the inner stream", async () => {
+  let begun = Promise.withResolvers<void>();
+  const hang = (): Promise<never> => {
+    begun.resolve();
+    return new Promise(() => {});
+  };
+  class SlowLayout extends Blocks {
+    protected override layout(): Promise<StoredLayout> {
+      return hang();
+    }
+  }
+  class SlowRange extends Blocks {
+    protected override async *decodeRange(layout: StoredLayout, value: StoredValue, start: number, end: number): AsyncGenerator<Bytes> {
+      await hang();
+      yield* super.decodeRange(layout, value, start, end);
+    }
+  }
+  class SlowInfo extends Expiring {
+    protected override info(): Promise<EntryInfo> {
+      return hang();
+    }
+  }
+  for (const Slow of [SlowLayout, SlowRange, SlowInfo]) {
+    for (const start of [undefined, 5]) {
+      begun = Promise.withResolvers();
+      const shelf = new Shelf();
+      const slow = new Slow(shelf);
+      await slow.put("a", alphabet);
+      const controller = new AbortController();
+      const read = slow.read("a", { start, signal: controller.signal }).catch(failed);
+      await begun.promise;
+      controller.abort(new Error("enough"));
+      expect(await read).toBe("Error: enough");
+      expect(shelf.open).toBe(0);
+    }
+  }
+});
+
 test("a damaged value rejects the read itself", async () => {
   const shelf = new Shelf();
   shelf.entries.set("a", { value: text("nonsense"), version: 1 });

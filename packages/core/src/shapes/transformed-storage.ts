@@ -124,6 +124,22 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
     return withSize(info, size);
   }
 
+  /**
+   * Counts a call of several steps as one: `close` waits for all of it. A step that begins after another one has settled
+   * is a `putStep` or the like, which is not refused because of a `close` that waits.
+   */
+  protected during<T>(operation: string, call: () => Promise<T>): Promise<T> {
+    return this.#lifecycle.during(operation, call);
+  }
+
+  /** As `during`, for a write, whose source is cancelled where it is refused. */
+  protected duringWrite(source: ByteSource, call: () => Promise<EntryInfo>): Promise<EntryInfo> {
+    return writing(source, () => {
+      this.#lifecycle.check("write");
+      return this.#lifecycle.during("write", call);
+    });
+  }
+
   override get(key: string, options?: CallOptions): Promise<Bytes | undefined> {
     return this.#lifecycle.during("get", () =>
       this.below
@@ -154,7 +170,7 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
       const value = await this.look(key, options);
       if (value === undefined) return undefined;
       try {
-        return await this.info(value.info, value);
+        return await promptly(this.info(value.info, value), options?.signal);
       } catch (error) {
         if (!value.moved || attempt >= restarts) throw error;
       } finally {
@@ -193,14 +209,17 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   }
 
   override put(key: string, value: Uint8Array, options?: PutOptions): Promise<EntryInfo> {
-    return this.#lifecycle.during("put", () => {
-      checkBytes(value, "put", this.name, key);
-      const settled = withExpiry(options, this.clock, this, "put");
-      settled?.signal?.throwIfAborted();
-      const encoded = this.encode(value, key, settled);
-      if (!(encoded instanceof Promise)) return this.#store(key, encoded, value.byteLength, settled);
-      return prompt(encoded, settled?.signal).then((stored) => this.#store(key, stored, value.byteLength, settled));
-    });
+    return this.#lifecycle.during("put", () => this.putStep(key, value, options));
+  }
+
+  /** `put` within `during`. May throw. */
+  protected putStep(key: string, value: Uint8Array, options: PutOptions | undefined): Promise<EntryInfo> {
+    checkBytes(value, "put", this.name, key);
+    const settled = withExpiry(options, this.clock, this, "put");
+    settled?.signal?.throwIfAborted();
+    const encoded = this.encode(value, key, settled);
+    if (!(encoded instanceof Promise)) return this.#store(key, encoded, value.byteLength, settled);
+    return prompt(encoded, settled?.signal).then((stored) => this.#store(key, stored, value.byteLength, settled));
   }
 
   override delete(key: string, options?: DeleteOptions): Promise<void> {
@@ -208,10 +227,11 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   }
 
   override batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
-    return this.#lifecycle.during("batch", () => this.#batch(operations, options));
+    return this.#lifecycle.during("batch", () => this.batchStep(operations, options));
   }
 
-  async #batch(operations: readonly Operation<Bytes>[], options: BatchOptions | undefined): Promise<void> {
+  /** `batch` within `during`. */
+  protected async batchStep(operations: readonly Operation<Bytes>[], options: BatchOptions | undefined): Promise<void> {
     options?.signal?.throwIfAborted();
     checkBatch(operations, options, this);
     const encode = async (operation: Operation<Bytes>): Promise<Operation<Bytes>> => {
@@ -230,16 +250,23 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   }
 
   override read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
-    return this.#lifecycle.during("read", () => {
-      checkReadOptions(options, this);
-      if (this.capabilities.streams === "none") refuseAbility("read", this, "read");
-      return this.#reads.read(key, options);
-    });
+    return this.#lifecycle.during("read", () => this.readStep(key, options));
   }
 
-  override write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
+  /** `read` within `during`. May throw. */
+  protected readStep(key: string, options: ReadOptions | undefined): Promise<Entry<ReadableStream<Bytes>> | undefined> {
+    checkReadOptions(options, this);
+    if (this.capabilities.streams === "none") refuseAbility("read", this, "read");
+    return this.#reads.read(key, options);
+  }
+
+  override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
+    return this.duringWrite(source, () => this.writeStep(key, source, options));
+  }
+
+  /** `write` within `duringWrite`. */
+  protected writeStep(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
     return writing(source, () => {
-      this.#lifecycle.check("write");
       checkSource(source, this.name, key);
       const settled = withExpiry(options, this.clock, this, "write");
       if (this.capabilities.streams === "none") refuseAbility("write", this, "write");
@@ -247,9 +274,7 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
       const encode = (chunks: AsyncIterable<Uint8Array>): AsyncIterable<Bytes> => this.encodeStream(chunks, key, settled);
       const encoded = encodedSource(source, encode, { size, signal, storage: this.name, key });
       const inner = { ...this.innerOptions(settled), size: size === undefined ? undefined : this.storedSize(size, settled) };
-      return this.#lifecycle.during("write", () =>
-        this.belowBytes.write(key, encoded.source, inner).then((info) => this.written(info, encoded.size(), settled)),
-      );
+      return this.belowBytes.write(key, encoded.source, inner).then((info) => this.written(info, encoded.size(), settled));
     });
   }
 
@@ -266,7 +291,8 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   }
 
   async #decodeEntry(entry: Entry<Bytes>, options: CallOptions | undefined): Promise<Entry<Bytes> | undefined> {
-    const info = await this.info(withSize(entry, entry.value.byteLength), InnerValue.of(this.belowBytes, entry));
+    const described = this.info(withSize(entry, entry.value.byteLength), InnerValue.of(this.belowBytes, entry));
+    const info = await promptly(described, options?.signal);
     if (info === undefined) return undefined;
     const value = await promptly(this.decode(entry.value, entry.key, options), options?.signal);
     return value && { ...info, size: value.byteLength, value };
@@ -282,7 +308,7 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
       }
       const value = new InnerValue(this.belowBytes, entry, options.signal);
       try {
-        found[index] = await this.info(entry, value);
+        found[index] = await promptly(this.info(entry, value), options.signal);
       } catch (error) {
         if (!value.moved) throw error;
         found[index] = await this.#head(entry.key, options);

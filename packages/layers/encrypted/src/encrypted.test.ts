@@ -6,7 +6,20 @@ import { mockStorage, VirtualClock } from "@stowage/testing";
 import { expect, test } from "vitest";
 import type { SuiteName } from "./index.ts";
 import { encrypted, EncryptedStorage } from "./index.ts";
-import { bytesOf, collect, failed, first, mebibyte, piecesOf, same, second, secretOf, setUp, Streaming } from "./testing/set-up.ts";
+import {
+  bytesOf,
+  collect,
+  failed,
+  first,
+  mebibyte,
+  piecesOf,
+  same,
+  second,
+  secretOf,
+  setUp,
+  Streaming,
+  Watched,
+} from "./testing/set-up.ts";
 
 const chunk = 65_536;
 const sizes = [0, 1, 1000, chunk - 1, chunk, chunk + 1, mebibyte - 1, mebibyte, mebibyte + 1, 2 * mebibyte, 2 * mebibyte + 1, 3_500_000];
@@ -293,6 +306,44 @@ test("a range behind the end of a value that was cut off is refused, as it would
   expect(same(await collect(await storage.read("a", { end: chunk })), bytesOf(3 * chunk).slice(0, chunk))).toBe(true);
   for (const start of [chunk, 2 * chunk, 5 * chunk, -1]) {
     expect(await storage.read("a", { start }).then(collect).catch(failed)).toMatchObject({ code: "corrupt" });
+  }
+});
+
+test("a range behind the end of a value that was cut off leaves no stream open below", async () => {
+  const memory = new Watched(memoryStorage(), {}, { etags: false });
+  const storage = encrypted({ keys: [first] })(memory);
+  await storage.put("a", bytesOf(4 * chunk));
+  const over = await storage.read("a", { start: 5 * chunk });
+  expect(await collect(over)).toEqual(new Uint8Array());
+  expect(memory.ended).toEqual(memory.opened);
+  await memory.put("a", ((await memory.get("a")) as Bytes).slice(0, 154 + 3 * (chunk + 16) + 4));
+  expect(await storage.read("a", { start: 5 * chunk }).catch(failed)).toMatchObject({ code: "corrupt" });
+  expect(memory.opened).toHaveLength(4);
+  expect(memory.ended).toEqual(memory.opened);
+});
+
+test("close waits for a range behind the end, which is two reads, and for a rewrap", async () => {
+  for (const [call, answer] of [
+    [(storage: EncryptedStorage) => storage.read("a", { start: 50 }).then(collect), new Uint8Array()],
+    [(storage: EncryptedStorage) => storage.rewrap("a"), "rewrapped"],
+  ] as const) {
+    const order: string[] = [];
+    let closing: Promise<unknown> | undefined;
+    class Below extends Streaming {
+      override async read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
+        closing ??= storage.close().then(() => order.push("closed"));
+        return await super.read(key, options);
+      }
+    }
+    const clock = new VirtualClock();
+    const memory = new Below(memoryStorage({ clock }));
+    const storage = encrypted({ keys: [second, first], clock })(memory) as EncryptedStorage;
+    await encrypted({ keys: [first], clock })(memory).put("a", bytesOf(10));
+    expect(await call(storage)).toEqual(answer);
+    order.push("answered");
+    await closing;
+    expect(order).toEqual(["answered", "closed"]);
+    expect(await call(storage).catch(failed)).toMatchObject({ code: "closed" });
   }
 });
 

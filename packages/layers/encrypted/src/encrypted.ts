@@ -1,4 +1,4 @@
-import { refuseAbility, resolveRange, TransformedStorage, writing } from "@stowage/core";
+import { cancelSource, refuseAbility, resolveRange, TransformedStorage, writing } from "@stowage/core";
 import type {
   ByteLayer,
   Bytes,
@@ -112,17 +112,26 @@ export class EncryptedStorage extends TransformedStorage<EncryptedLayout> {
    *   writes; `conflict` when others changed the entry again and again; and what a read of the header throws
    */
   rewrap(key: string, options: RewrapOptions = {}): Promise<Rewrapped> {
-    return this.#rewrapper.rewrap(key, options);
+    return this.during("rewrap", () => this.#rewrapper.rewrap(key, options));
   }
 
   /** A range that begins behind the end also looks at the end: a value that was cut off must not pass as one that is over. */
-  override async read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
-    const entry = await super.read(key, options);
+  override read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
+    return this.during("read", () => this.#read(key, options));
+  }
+
+  async #read(key: string, options: ReadOptions | undefined): Promise<Entry<ReadableStream<Bytes>> | undefined> {
+    const entry = await this.readStep(key, options);
     const { start = 0, end, signal } = options ?? {};
     if (entry?.size === undefined || start === 0 || resolveRange(entry.size, start, end).start < entry.size) return entry;
-    const last = await super.read(key, { start: -1, ifMatch: entry.etag, signal });
-    if (last !== undefined) for await (const _ of last.value);
-    return entry;
+    try {
+      const last = await this.readStep(key, { start: -1, ifMatch: entry.etag, signal });
+      if (last !== undefined) for await (const _ of last.value);
+      return entry;
+    } catch (error) {
+      cancelSource(entry.value, error);
+      throw error;
+    }
   }
 
   override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {

@@ -7,16 +7,28 @@ import type { KeySource } from "./key-sources.ts";
 /** A key that is there, with what is derived from it. */
 export class RingKey {
   readonly id: string;
-  readonly secret: Bytes;
   readonly commitment: Bytes;
+  readonly #secret: Bytes;
+  #closed = false;
   readonly #field: Bytes;
   readonly #prefixes = new Map<number, Bytes>();
 
   constructor(id: string, field: Bytes, secret: Bytes) {
     this.id = id;
     this.#field = field;
-    this.secret = secret;
+    this.#secret = secret;
     this.commitment = commitmentOf(secret);
+  }
+
+  /** To be used at once: whoever waited meanwhile asks again, and is refused after `close`, when it is all zeros. */
+  get secret(): Bytes {
+    if (this.#closed) throw closed();
+    return this.#secret;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#secret.fill(0);
   }
 
   /** How headers begin under this key. */
@@ -72,11 +84,11 @@ export class KeyRing {
     return undefined;
   }
 
-  /** Overwrites all keys. What asks for one afterwards is refused. */
+  /** Overwrites all keys. Whoever asks for one afterwards, or still holds one, is refused. */
   close(): void {
     this.#closed = true;
     for (const slot of this.#slots) {
-      slot.key?.secret.fill(0);
+      slot.key?.close();
       slot.key = undefined;
     }
   }

@@ -2,15 +2,17 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ByteLayer, Bytes } from "@stowage/core";
-import { StorageError } from "@stowage/core";
+import { borrowed, stack, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
+import { VirtualClock } from "@stowage/testing";
 import { afterEach, expect, test, vi } from "vitest";
-import type { EncryptedOptions, KeyOptions } from "./index.ts";
+import type { EncryptedOptions, EncryptedStorage, KeyOptions } from "./index.ts";
 import { encrypted } from "./index.ts";
 import { KeyRing } from "./key-ring.ts";
 import { plugins } from "./plugin.ts";
 import { argon2id } from "./sodium.ts";
-import { bytesOf, failed, first, same, second, secretOf } from "./testing/set-up.ts";
+import { bytesOf, failed, first, mebibyte, piecesOf, same, second, secretOf, Streaming } from "./testing/set-up.ts";
+import { roomForDataKey, Wrapping } from "./wrapping.ts";
 
 vi.mock("./sodium.ts", { spy: true });
 
@@ -115,6 +117,79 @@ test("close overwrites the keys, also one that arrives later", async () => {
   expect(await late).toMatchObject({ code: "closed" });
   for (const secret of secrets) expect(secret.every((byte) => byte === 0)).toBe(true);
   expect(await Promise.resolve(ring.current()).catch(failed)).toMatchObject({ code: "closed" });
+});
+
+test("a key that was handed out before close neither wraps nor unwraps after it", async () => {
+  const ring = new KeyRing(new Map([["a", secretOf(1)]]), "a");
+  const wrapping = new Wrapping("");
+  const key = await ring.current();
+  const [header, dataKey] = [new Uint8Array(154), roomForDataKey()];
+  wrapping.begin(header, dataKey, key, 1, 16, "name");
+  expect(wrapping.unwrap(header, dataKey, key, "name")).toBeUndefined();
+  ring.close();
+  const closed = expect.objectContaining({ code: "closed" });
+  expect(() => wrapping.begin(header, dataKey, key, 1, 16, "name")).toThrow(closed);
+  expect(() => wrapping.unwrap(header, dataKey, key, "name")).toThrow(closed);
+});
+
+for (const size of [10, 2 * mebibyte]) {
+  test(`a write of ${size} bytes whose source is slower than close is refused, and never sealed with a key that was wiped`, async () => {
+    for (const closes of [false, true]) {
+      const clock = new VirtualClock();
+      const memory = memoryStorage({ clock });
+      const open = () => stack(memory, borrowed(), encrypted({ keys: [first], clock }));
+      const storage = open();
+      const [asked, given] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      async function* slow(): AsyncGenerator<Bytes, void, void> {
+        asked.resolve();
+        await given.promise;
+        yield* piecesOf(bytesOf(size));
+      }
+      const written = storage.write("a", slow()).then(() => "stored", failed);
+      await asked.promise;
+      if (closes) {
+        const closing = storage.close();
+        await clock.advance(10_000);
+        await closing;
+      }
+      given.resolve();
+      if (closes) expect(await written).toMatchObject({ code: "closed" });
+      else expect(await written).toBe("stored");
+      expect(same(await open().get("a"), bytesOf(size))).toBe(!closes);
+      expect(await memory.has("a")).toBe(!closes);
+    }
+  });
+}
+
+test("a key that never arrives holds up no call whose signal is aborted", async () => {
+  const memory = new Streaming(memoryStorage());
+  await encrypted({ keys: [second] })(memory).put("a", bytesOf(10));
+  await encrypted({ keys: [second] })(memory).put("near 1 MiB", bytesOf(mebibyte)); // whose size only the header tells
+  for (const [name, call] of Object.entries<(storage: EncryptedStorage, signal: AbortSignal) => Promise<unknown>>({
+    get: (storage, signal) => storage.get("a", { signal }),
+    getEntry: (storage, signal) => storage.getEntry("a", { signal }),
+    getEntries: (storage, signal) => storage.getEntries(["a"], { signal }),
+    read: (storage, signal) => storage.read("a", { signal }),
+    "read of a part": (storage, signal) => storage.read("a", { start: 5, signal }),
+    head: (storage, signal) => storage.head("near 1 MiB", { signal }),
+    list: (storage, signal) => storage.list({ info: true, signal }),
+    put: (storage, signal) => storage.put("b", bytesOf(10), { signal }),
+    write: (storage, signal) => storage.write("b", piecesOf(bytesOf(10)), { signal }),
+    batch: (storage, signal) => storage.batch([{ type: "put", key: "b", value: bytesOf(10) }], { signal }),
+    rewrap: (storage, signal) => storage.rewrap("a", { signal }),
+  })) {
+    const asked = Promise.withResolvers<void>();
+    const secret = (): Promise<Bytes> => {
+      asked.resolve();
+      return new Promise(() => {});
+    };
+    const stop = new AbortController();
+    const outcome = call(encrypted({ keys: [{ id: second.id, secret }] })(memory) as EncryptedStorage, stop.signal).catch(failed);
+    await asked.promise;
+    const reason = new Error(`stop ${name}`);
+    stop.abort(reason);
+    expect(await outcome).toBe(reason);
+  }
 });
 
 test("what cannot be a key ring is refused when the layer is made, and no secret is named", () => {

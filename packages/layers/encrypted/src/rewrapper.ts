@@ -1,5 +1,5 @@
 import type { Bytes, ByteStorage, CallOptions, Entry, EntryInfo, PutOptions } from "@stowage/core";
-import { concatBytes, copyBytes, isLostRace, refuseAbility, StorageError } from "@stowage/core";
+import { cancelSource, concatBytes, copyBytes, isLostRace, refuseAbility, StorageError, untilAborted } from "@stowage/core";
 import { chunkBitsOf, headerSize, largestInSmallChunks } from "./format.ts";
 import type { ChunkBits } from "./format.ts";
 import type { KeyRing } from "./key-ring.ts";
@@ -43,7 +43,7 @@ export class Rewrapper {
     let lost: unknown;
     for (let attempt = 0; attempt < attempts; attempt++) {
       try {
-        return await this.#once(key, offline, signal);
+        return await untilAborted(this.#once(key, offline, signal), signal);
       } catch (error) {
         if (!isLostRace(error)) throw error;
         lost = error;
@@ -110,7 +110,12 @@ export class Rewrapper {
     if (streamed && (info.size ?? Number.POSITIVE_INFINITY) > largestInSmallChunks) {
       const entry = await below.read(key, { ifMatch: etag, signal });
       if (entry === undefined) return false;
-      await below.write(key, stream(entry.value), { ...this.#kept(entry), ifMatch, signal });
+      try {
+        await below.write(key, stream(entry.value), { ...this.#kept(entry), ifMatch, signal });
+      } catch (error) {
+        cancelSource(entry.value, error); // which a generator that was never started does not do
+        throw error;
+      }
       return true;
     }
     const entry = await below.getEntry(key, { signal });

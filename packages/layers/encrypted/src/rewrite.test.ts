@@ -1,12 +1,12 @@
-import type { Bytes, ByteStorage, EntryInfo, ListOptions, Page, PutOptions, StorageError } from "@stowage/core";
-import { json, prefixed, scan, stack } from "@stowage/core";
+import type { Bytes, ByteSource, ByteStorage, EntryInfo, ListOptions, Page, PutOptions, WriteOptions } from "@stowage/core";
+import { json, openSource, prefixed, scan, stack, stopSource, StorageError } from "@stowage/core";
 import { compressed } from "@stowage/compressed";
 import { memoryStorage } from "@stowage/memory";
 import { mockStorage, VirtualClock } from "@stowage/testing";
 import { expect, test } from "vitest";
 import type { RewriteProgress } from "./index.ts";
 import { encrypted, rewrite } from "./index.ts";
-import { bytesOf, collect, failed, first, mebibyte, same, second, setUp, Streaming, withoutConditions } from "./testing/set-up.ts";
+import { bytesOf, collect, failed, first, mebibyte, same, second, setUp, Streaming, Watched, withoutConditions } from "./testing/set-up.ts";
 
 const full = process.env["STOWAGE_EFFORT"] === "full";
 const seed = Number(process.env["STOWAGE_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -118,13 +118,13 @@ test("an interrupted run goes on from its position, and does not look at what is
   const { memory, storage: old } = setUp();
   for (let index = 0; index < 450; index++) await old.put(`k${String(index).padStart(4, "0")}`, bytesOf(10));
   const listed: (string | undefined)[] = [];
-  class Watched extends Streaming {
+  class Listed extends Streaming {
     override list(options?: ListOptions): Promise<Page> {
       listed.push(options?.cursor);
       return super.list(options);
     }
   }
-  const storage = encrypted({ keys: both })(new Watched(memory));
+  const storage = encrypted({ keys: both })(new Listed(memory));
   const stop = new AbortController();
   let last: RewriteProgress | undefined;
   const interrupted = rewrite(storage, {
@@ -203,6 +203,40 @@ test("an entry that others change all the time is a conflict in the end", async 
   const storage = encrypted({ keys: both })(new Busy(memory));
   expect(await rewrite(storage).catch(failed)).toMatchObject({ code: "conflict" });
   expect(same(await storage.get("a"), bytesOf(11))).toBe(true);
+});
+
+test("a rewrite whose write is refused before it reads lets go of what it would have read", async () => {
+  class Refusing extends Watched {
+    refused = 0;
+
+    override async write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
+      if (this.refused++ % 4 === 3) return await super.write(key, source, options);
+      const error = new StorageError("precondition-failed", "Another version is there.");
+      const chunks = openSource(source);
+      if (this.refused % 2 === 0) await chunks.next(); // the new header, before anything is read
+      stopSource(chunks, error);
+      throw error;
+    }
+  }
+  const clock = new VirtualClock();
+  const legacy = { until: clock.now() + 1000 };
+  const memory = new Refusing(memoryStorage({ clock }));
+  await memory.inner[0]!.put("plain", bytesOf(3 * mebibyte));
+  await encrypted({ keys: [first] })(memory).put("sealed", bytesOf(3 * mebibyte));
+  const storage = encrypted({ keys: both, clock, legacy })(memory);
+  expect(await rewrite(storage, { concurrency: 1 })).toMatchObject({ rewritten: 2, encrypted: 1 });
+  expect(memory.opened).toEqual(["plain", "plain", "plain", "plain", "sealed", "sealed", "sealed", "sealed"]);
+  expect(memory.ended).toEqual(memory.opened);
+  for (const key of ["plain", "sealed"]) expect(same(await storage.get(key), bytesOf(3 * mebibyte))).toBe(true);
+});
+
+test("a value that cannot be put again, because it has no etag, is let go of", async () => {
+  const memory = new Watched(memoryStorage(), {}, { etags: false });
+  await memory.put("a", bytesOf(3 * mebibyte));
+  const error = await rewrite(memory, { renew: "values" }).catch(failed);
+  expect((error as StorageError).failures).toMatchObject([{ key: "a", error: { code: "unsupported" } }]);
+  expect([memory.opened, memory.ended]).toEqual([["a"], ["a"]]);
+  expect(await rewrite(memory, { renew: "values", offline: true })).toMatchObject({ rewritten: 1 });
 });
 
 test("under writers, readers and interruptions every entry is readable at every moment, and none stays under the old key", async () => {

@@ -1,5 +1,5 @@
 import type { AnyStorage, ByteStorage, CallOptions, Failure, Storage } from "@stowage/core";
-import { forEachConcurrently, isByteStorage, isLostRace, refuseAbility, RekeyedStorage, StorageError } from "@stowage/core";
+import { forEachConcurrently, isByteStorage, isLostRace, refuseAbility, RekeyedStorage, StorageError, writing } from "@stowage/core";
 import { EncryptedStorage } from "./encrypted.ts";
 import type { Rewrapped } from "./rewrapper.ts";
 
@@ -166,7 +166,7 @@ async function putOnceAgain<V>(storage: Storage<V>, key: string, offline: boolea
     const entry = await bytes.read(key, { signal });
     if (entry === undefined) return "gone";
     if ((entry.size ?? Number.POSITIVE_INFINITY) > largestInOnePiece) {
-      await bytes.write(key, entry.value, { ...kept(entry), size: entry.size });
+      await writing(entry.value, () => bytes.write(key, entry.value, { ...kept(entry), size: entry.size }));
       return "rewrapped";
     }
     await entry.value.cancel();

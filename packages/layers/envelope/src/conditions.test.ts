@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Bytes, ByteSource, ByteStorage, EntryInfo } from "@stowage/core";
-import { stack, StorageError } from "@stowage/core";
+import { borrowed, stack, StorageError } from "@stowage/core";
 import { fileStorage } from "@stowage/file";
 import { memoryStorage } from "@stowage/memory";
 import { VirtualClock } from "@stowage/testing";
@@ -46,6 +46,25 @@ for (const [name, create] of Object.entries(creators)) {
     });
     expect(["precondition-failed", "conflict"]).toContain(await codeOf(create(storage, text("late"), clock)));
     expect(await storage.get("a")).toEqual(text("newer"));
+  });
+
+  test(`close waits for who creates by ${name} over an expired entry, and refuses none of the calls that this takes`, async () => {
+    const clock = new VirtualClock();
+    const memory = memoryStorage({ clock });
+    const below = new Below(memory, { streams: "native" });
+    const storage = stack(below, borrowed(), envelope({ clock }));
+    await storage.put("a", text("expired"), { ttl: 1 });
+    await clock.advance(1);
+    const order: string[] = [];
+    let closing: Promise<unknown> | undefined;
+    below.before.set("read", async () => {
+      closing = storage.close().then(() => order.push("closed"));
+    });
+    expect(await codeOf(create(storage, text("new"), clock).then(() => order.push("created")))).toBeUndefined();
+    await closing;
+    expect(order).toEqual(["created", "closed"]);
+    expect(await codeOf(create(storage, text("late"), clock))).toBe("closed");
+    expect(await envelope({ clock })(memory).get("a")).toEqual(text("new"));
   });
 
   test(`whoever creates by ${name} does not lose to a sweep of the expired entry`, async () => {
@@ -200,3 +219,42 @@ async function encoded(value: Bytes): Promise<Bytes> {
   await envelope({ clock: new VirtualClock(1) })(memory).put("a", value, { ttl: 1 });
   return (await memory.get("a"))!;
 }
+
+test("close waits for the second half of a write whose expiry is past, and of a list that looks under its prefixes", async () => {
+  for (const [moment, call] of [
+    ["delete", (storage: ByteStorage) => storage.put("dead/a", text("x"), { expiresAt: 1, ifNoneMatch: "*" })],
+    ["delete", (storage: ByteStorage) => storage.write("dead/a", new Blob(["x"]), { expiresAt: 1 })],
+    ["read", (storage: ByteStorage) => storage.list({ delimiter: "/", info: true })],
+  ] as const) {
+    const clock = new VirtualClock();
+    const memory = memoryStorage({ clock });
+    const below = new Below(memory, { streams: "native" });
+    const storage = envelope({ clock })(below);
+    if (moment === "read") await storage.put("dead/a", text("x"), { ttl: 1 });
+    await clock.advance(1);
+    const order: string[] = [];
+    let closing: Promise<unknown> | undefined;
+    below.before.set(moment, async () => {
+      closing = storage.close().then(() => order.push("closed"));
+      order.push(`at the ${moment}`);
+    });
+    await call(storage).then(() => order.push("answered"));
+    await closing;
+    expect(order).toEqual([`at the ${moment}`, "answered", "closed"]);
+  }
+});
+
+test("a write into an envelope that is closed cancels its source", async () => {
+  for (const options of [{}, { ifNoneMatch: "*" as const }]) {
+    const { storage } = setUp();
+    await storage.close();
+    let cancelled = false;
+    const source: ByteSource = new ReadableStream<Bytes>({
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    expect(await codeOf(storage.write("a", source, options))).toBe("closed");
+    expect(cancelled).toBe(true);
+  }
+});

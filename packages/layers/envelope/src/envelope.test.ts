@@ -5,7 +5,7 @@ import type { ByteLayer, Bytes, ByteSource, ByteStorage, Metadata } from "@stowa
 import { findLayer, headerOf, stack } from "@stowage/core";
 import { fileStorage } from "@stowage/file";
 import { memoryStorage } from "@stowage/memory";
-import { VirtualClock } from "@stowage/testing";
+import { mockStorage, VirtualClock } from "@stowage/testing";
 import { expect, onTestFinished, test } from "vitest";
 import type { EnvelopeOptions } from "./envelope.ts";
 import { envelope, EnvelopeStorage } from "./envelope.ts";
@@ -324,6 +324,19 @@ test("a prefix under which everything has expired is not in a list with info", a
   expect((await storage.list({ delimiter: "/", info: true, startAfter: "half/b" })).prefixes).toEqual(["odd/"]);
   expect((await storage.list({ delimiter: "/", info: true, startAfter: "half/a" })).prefixes).toEqual(["half/", "odd/"]);
   expect((await storage.list({ delimiter: "/" })).prefixes).toEqual(["dead/", "half/", "odd/"]);
+});
+
+test("a prefix under which something cannot be read is in a list with info, whatever below says is wrong with it", async () => {
+  const clock = new VirtualClock();
+  const mock = mockStorage({ clock });
+  const storage = envelope({ clock })(mock);
+  const codes = ["corrupt", "tampered", "wrong-key", "unknown-key", "unsupported", "invalid-value"] as const;
+  for (const name of ["dead", ...codes]) await storage.put(`${name}/a`, text("x"), { ttl: 10 });
+  await clock.advance(10);
+  for (const code of codes) mock.on("read", `${code}/a`).fails(code);
+  expect((await storage.list({ delimiter: "/", info: true })).prefixes).toEqual(codes.map((code) => `${code}/`).toSorted());
+  mock.on("read", "dead/a").fails("denied");
+  expect(await codeOf(storage.list({ delimiter: "/", info: true }))).toBe("denied");
 });
 
 test("the counters tell what was done", async () => {

@@ -15,7 +15,6 @@ import {
   otherVersion,
   rejecting,
   scan,
-  StorageError,
   withExpiry,
   writing,
 } from "@stowage/core";
@@ -42,6 +41,7 @@ import type {
 import { sendBatch } from "./batches.ts";
 import { capabilitiesOver } from "./capabilities.ts";
 import { create } from "./creating.ts";
+import { isDamage } from "./damage.ts";
 import { EnvelopedValues } from "./enveloped-values.ts";
 import { parseEtag } from "./etags.ts";
 import { sweep } from "./sweep.ts";
@@ -108,7 +108,7 @@ export class EnvelopeStorage extends EnvelopedValues {
   }
 
   override put(key: string, value: Uint8Array, options?: PutOptions): Promise<EntryInfo> {
-    return options === undefined ? super.put(key, value) : rejecting(() => this.#put(key, value, options));
+    return options === undefined ? super.put(key, value) : this.during("put", () => this.#put(key, value, options));
   }
 
   #put(key: string, value: Uint8Array, options: PutOptions): Promise<EntryInfo> {
@@ -116,22 +116,26 @@ export class EnvelopeStorage extends EnvelopedValues {
     checkPutOptions(options, this, "put");
     const settled = withExpiry(options, this.clock, this, "put");
     if (this.#isPast(settled) && !isConditional(settled)) return this.delete(key, { signal: settled.signal }).then(() => ({ key }));
-    return this.#send("put", key, settled, { repeatable: true, send: (sent) => super.put(key, value, sent) });
+    return this.#send("put", key, settled, { repeatable: true, send: (sent) => this.putStep(key, value, sent) });
   }
 
   override write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
+    return this.duringWrite(source, () => this.#write(key, source, options));
+  }
+
+  #write(key: string, source: ByteSource, options: WriteOptions): Promise<EntryInfo> {
     return writing(source, () => {
       checkSource(source, this.name, key);
       checkPutOptions(options, this, "write");
       const settled = withExpiry(options, this.clock, this, "write");
       this.header("write", key, settled); // refused before anything is read
       if (settled.ifNoneMatch === undefined || this.capabilities.streams === "none" || isRepeatable(source)) {
-        return this.#send("write", key, settled, { repeatable: true, send: (sent) => super.write(key, source, sent) });
+        return this.#send("write", key, settled, { repeatable: true, send: (sent) => this.writeStep(key, source, sent) });
       }
       let begun = false;
       const send = (sent: WriteOptions): Promise<EntryInfo> => {
         begun = true;
-        return super.write(key, source, sent);
+        return this.writeStep(key, source, sent);
       };
       return this.#send("write", key, settled, { repeatable: false, send }).catch((error: unknown) => {
         if (!begun) cancelSource(source, error);
@@ -177,12 +181,12 @@ export class EnvelopeStorage extends EnvelopedValues {
   }
 
   override batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
-    return rejecting(() => {
+    return this.during("batch", () => {
       checkBatch(operations, options, this);
       const prepared = operations.flatMap((operation) => this.#prepare(operation));
       return sendBatch(prepared, options, {
         look: (key) => this.seen(key, options),
-        send: (changed) => super.batch(changed, options),
+        send: (changed) => this.batchStep(changed, options),
       });
     });
   }
@@ -199,9 +203,12 @@ export class EnvelopeStorage extends EnvelopedValues {
   }
 
   /** As below; with `info` nothing that has expired is in it, nor a prefix under which everything has. */
-  override async list(options?: ListOptions): Promise<Page> {
+  override list(options?: ListOptions): Promise<Page> {
+    return options?.info === true ? this.during("list", () => this.#listAlive(options)) : super.list(options);
+  }
+
+  async #listAlive(options: ListOptions): Promise<Page> {
     const page = await super.list(options);
-    if (options?.info !== true || page.prefixes.length === 0) return page;
     const alive: boolean[] = [];
     await forEachConcurrently(page.prefixes, 4, async (prefix, index) => {
       alive[index] = await this.#isAlive({ prefix, startAfter: options.startAfter, signal: options.signal });
@@ -215,7 +222,7 @@ export class EnvelopeStorage extends EnvelopedValues {
       try {
         if ((await this.seen(key, where))?.expired === false) return true;
       } catch (error) {
-        if (!StorageError.is(error, "corrupt") && !StorageError.is(error, "unsupported")) throw error;
+        if (!isDamage(error)) throw error;
         return true;
       }
     }

@@ -1,5 +1,6 @@
 import type { AnyStorage, ErrorCode, ListOptions } from "@stowage/core";
 import { forEachConcurrently, isByteStorage, refuseAbility, StorageError } from "@stowage/core";
+import { isDamage } from "./damage.ts";
 import { checkCount } from "./sweep.ts";
 
 export interface ScrubOptions extends Pick<ListOptions, "prefix" | "startAfter" | "cursor" | "signal"> {
@@ -78,7 +79,7 @@ export async function scrub(storage: AnyStorage, options: ScrubOptions = {}): Pr
       signal?.throwIfAborted();
       if (StorageError.is(error, "closed")) throw error;
       const failure = failureOf(key, error);
-      counts[damageCodes.has(failure.code) ? "damaged" : "unread"]++;
+      counts[isDamage(error) ? "damaged" : "unread"]++;
       if (failures.length < maxFailures) failures.push(failure);
       onFailure?.(failure);
     }
@@ -92,9 +93,6 @@ export async function scrub(storage: AnyStorage, options: ScrubOptions = {}): Pr
   }
   return { ...progress(), failures };
 }
-
-/** What says that the data itself is the reason. */
-const damageCodes: ReadonlySet<ErrorCode> = new Set(["corrupt", "tampered", "wrong-key", "unknown-key", "unsupported", "invalid-value"]);
 
 /** Reads a value to its end. Answers its bytes; `undefined` where there is no entry. */
 async function readAll(storage: AnyStorage, key: string, signal: AbortSignal | undefined): Promise<number | undefined> {

@@ -1,7 +1,7 @@
 import type { ByteStorage } from "@stowage/core";
 import { findLayer, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
-import { VirtualClock } from "@stowage/testing";
+import { mockStorage, VirtualClock } from "@stowage/testing";
 import { expect, test } from "vitest";
 import { envelope, EnvelopeStorage } from "./envelope.ts";
 import type { SweepOptions, SweepProgress } from "./sweep.ts";
@@ -60,6 +60,22 @@ test("an entry that somebody else removes meanwhile is no failure", async () => 
   await clock.advance(10);
   below.before.set("delete", () => below.inner[0]!.delete("a"));
   expect(await sweep()).toEqual({ looked: 1, removed: 0, changed: 1, unreadable: 0 });
+});
+
+test("a sweep leaves and counts what cannot be read, whatever below says is wrong with it, and goes on", async () => {
+  const clock = new VirtualClock();
+  const mock = mockStorage({ clock });
+  const storage = envelope({ clock })(mock);
+  const codes = ["corrupt", "tampered", "wrong-key", "unknown-key", "unsupported", "invalid-value"] as const;
+  for (const key of ["a", ...codes, "z"]) await storage.put(key, text("x"), { ttl: 10 });
+  await clock.advance(10);
+  for (const code of codes) mock.on("read", code).fails(code);
+  const sweep = () => findLayer(storage, EnvelopeStorage)!.sweep({ concurrency: 1, batchSize: 1 });
+  expect(await sweep()).toEqual({ looked: 8, removed: 2, changed: 0, unreadable: 6 });
+  expect((await keysOf(mock)).toSorted()).toEqual(codes.toSorted());
+  await storage.put("b", text("x"), { ttl: 10 });
+  mock.on("read", "b").fails("denied");
+  expect(await codeOf(sweep())).toBe("denied");
 });
 
 test("two sweeps at once remove each entry once", async () => {

@@ -1,6 +1,7 @@
 import type { AnyStorage, ListOptions } from "@stowage/core";
 import { forEachConcurrently, refuseAbility, StorageError } from "@stowage/core";
 import type { Seen } from "./creating.ts";
+import { isDamage } from "./damage.ts";
 
 export interface SweepOptions extends Pick<ListOptions, "prefix" | "startAfter" | "cursor" | "signal"> {
   /** Keys that this call looks at, at the most. @default all */
@@ -50,7 +51,7 @@ export async function sweep(
       counts.removed++;
     } catch (error) {
       if (isChanged(error)) counts.changed++;
-      else if (isUnreadable(error)) counts.unreadable++;
+      else if (isDamage(error)) counts.unreadable++;
       else throw error;
     }
   };
@@ -73,7 +74,6 @@ export async function sweep(
 }
 
 const isChanged = (error: unknown): boolean => StorageError.is(error, "precondition-failed") || StorageError.is(error, "conflict");
-const isUnreadable = (error: unknown): boolean => StorageError.is(error, "corrupt") || StorageError.is(error, "unsupported");
 
 /** Refuses what is no number of things. */
 export function checkCount(name: string, value: number, endless = false): void {

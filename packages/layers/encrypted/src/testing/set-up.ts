@@ -1,4 +1,4 @@
-import type { Bytes, ByteStorage, Capabilities, Condition, Entry } from "@stowage/core";
+import type { Bytes, ByteStorage, Capabilities, Condition, Entry, ReadOptions } from "@stowage/core";
 import { ForwardingStorage } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
 import type { MockStorage } from "@stowage/testing";
@@ -48,6 +48,43 @@ export class Streaming extends ForwardingStorage<Bytes> {
 
   override get capabilities(): Capabilities {
     return { ...super.capabilities, streams: "native", ...this.#change };
+  }
+}
+
+/** Tells which streams of whole values it handed out, and which of them were read to their end or cancelled. */
+export class Watched extends Streaming {
+  readonly opened: string[] = [];
+  readonly ended: string[] = [];
+  readonly #etags: boolean;
+
+  constructor(inner: ByteStorage, change: Partial<Capabilities> = {}, { etags = true }: { readonly etags?: boolean } = {}) {
+    super(inner, change);
+    this.#etags = etags;
+  }
+
+  override async read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
+    const entry = await super.read(key, options);
+    if (entry === undefined) return undefined;
+    const { etag: _, ...withoutEtag } = entry;
+    if (options?.start !== undefined) return this.#etags ? entry : withoutEtag;
+    this.opened.push(key);
+    const reader = entry.value.getReader();
+    const value = new ReadableStream<Bytes>(
+      {
+        pull: async (controller) => {
+          const { done, value: chunk } = await reader.read();
+          if (!done) return controller.enqueue(chunk);
+          this.ended.push(key);
+          controller.close();
+        },
+        cancel: (reason) => {
+          this.ended.push(key);
+          return reader.cancel(reason);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    return { ...(this.#etags ? entry : withoutEtag), value };
   }
 }
 

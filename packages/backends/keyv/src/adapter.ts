@@ -53,16 +53,17 @@ export class Port {
     return keys.map((_, index) => textOf(found[index]));
   }
 
-  /** An absolute expiry, for an adapter of version 5 turned into the time that is left. */
+  /** An absolute expiry, for an adapter of version 5 turned into the time that is left. Stores know whole milliseconds. */
   async set(key: string, value: string, expires: number | undefined): Promise<void> {
-    const until = this.#adapter.capabilities?.expires === true || expires === undefined ? expires : Math.max(expires - Date.now(), 1);
-    const done = await this.#watch(() => this.#adapter.set(key, value, until), isFalse);
-    if (isFalse(done)) throw this.#errors[0] ?? new Error("The adapter answered false.");
+    const takesMoment = this.#adapter.capabilities?.expires === true;
+    const until = expires === undefined ? undefined : Math.ceil(takesMoment ? expires : Math.max(expires - Date.now(), 1));
+    const done = await this.#watch(() => this.#adapter.set(key, value, until), isNotTrue);
+    if (done === false) throw this.#errors[0] ?? new Error("The adapter answered false.");
   }
 
   /** That nothing was there to delete is no failure, unless the adapter told of one meanwhile. */
   async delete(key: string): Promise<void> {
-    await this.#watch(() => this.#adapter.delete(key), isFalse);
+    await this.#watch(() => this.#adapter.delete(key), isNotTrue);
   }
 
   /** All keys and values, of everybody who uses the adapter. */
@@ -92,7 +93,7 @@ export class Port {
 }
 
 const isNothing = (answer: unknown): boolean => answer === undefined || answer === null;
-const isFalse = (answer: unknown): boolean => answer === false;
+const isNotTrue = (answer: unknown): boolean => answer !== true;
 const someAreMissing = (answer: unknown): boolean => !Array.isArray(answer) || answer.some(isNothing);
 
 /** Some adapters give the value alone, some of version 5 an object around it. */

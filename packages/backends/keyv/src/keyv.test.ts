@@ -72,6 +72,36 @@ describe("keyvStorage", () => {
     expect(storage.details().stats["adapterErrors"]).toBe(9); // getEntries asks for two
   });
 
+  test("a write is acknowledged only where the adapter says that it was made, if it told of an error meanwhile", async () => {
+    class SilentAdapter extends EventEmitter implements KeyvAdapter {
+      answer: unknown;
+
+      get(): unknown {
+        return undefined;
+      }
+
+      set(): unknown {
+        this.emit("error", new Error("connection lost"));
+        return this.answer;
+      }
+
+      delete(): unknown {
+        return this.set();
+      }
+    }
+    const store = new SilentAdapter();
+    const storage = keyvStorage({ store });
+    const failure = { code: "unavailable", outcome: "unknown", cause: { message: "connection lost" } };
+    for (const answer of [undefined, null, false, 0, {}]) {
+      store.answer = answer;
+      await expect(storage.put("a", bytes("1")), `put answered ${JSON.stringify(answer)}`).rejects.toMatchObject(failure);
+      await expect(storage.delete("a"), `delete answered ${JSON.stringify(answer)}`).rejects.toMatchObject(failure);
+    }
+    store.answer = true; // the error was that of another call
+    await storage.put("a", bytes("1"));
+    await storage.delete("a");
+  });
+
   test("an error of an adapter that nobody uses at the moment does not end the process", async () => {
     const store = new HidingAdapter();
     keyvStorage({ store });
@@ -125,6 +155,24 @@ describe("keyvStorage", () => {
     expect(told[0]).toBeGreaterThanOrEqual(now + 60_000);
     expect(told[1]).toBeGreaterThan(59_000);
     expect(told[1]).toBeLessThanOrEqual(60_000);
+  });
+
+  test("an adapter is told whole milliseconds, of which none is before the moment that was asked for", async () => {
+    const told: (number | undefined)[] = [];
+    const adapter = (expires: boolean): KeyvAdapter => ({
+      capabilities: { expires },
+      get: () => undefined,
+      delete: () => true,
+      set: (_key, _value, time) => told.push(time),
+    });
+    const expiresAt = Date.now() + 60_000.5;
+    for (const expires of [true, false]) {
+      const storage = keyvStorage({ store: adapter(expires) });
+      await storage.put("a", bytes("1"), { ttl: 1_000.5 });
+      await storage.put("a", bytes("1"), { expiresAt });
+    }
+    expect(told.map(Number.isInteger)).toEqual([true, true, true, true]);
+    expect(told[1]).toBe(Math.ceil(expiresAt));
   });
 
   test("a key that is too long for the store is refused before it is asked", async () => {

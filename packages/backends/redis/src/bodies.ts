@@ -28,8 +28,12 @@ export class Bodies {
     return { name, size: value.byteLength, chunkSize };
   }
 
-  /** Writes chunks as they come, each but the last of `chunkSize`, under a name that nobody knows yet. */
-  async addAll(name: string, chunks: AsyncIterable<Uint8Array>, call: CallOf): Promise<Body> {
+  /**
+   * Writes chunks as they come, each but the last of `chunkSize`, under a name that nobody knows yet.
+   *
+   * @param stop ends the chunks once one could not be written: a source that hangs must not hold up the failure
+   */
+  async addAll(name: string, chunks: AsyncIterable<Uint8Array>, call: CallOf, stop: AbortController): Promise<Body> {
     let size = 0;
     const measured = async function* (): AsyncGenerator<Uint8Array, void, void> {
       for await (const chunk of chunks) {
@@ -37,7 +41,14 @@ export class Bodies {
         yield chunk;
       }
     };
-    await forEachConcurrently(measured(), chunksAtOnce, (chunk, position) => this.#add(name, position, chunk, call));
+    await forEachConcurrently(measured(), chunksAtOnce, async (chunk, position) => {
+      try {
+        await this.#add(name, position, chunk, call);
+      } catch (error) {
+        stop.abort(error);
+        throw error;
+      }
+    });
     return { name, size, chunkSize };
   }
 

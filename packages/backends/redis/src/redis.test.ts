@@ -350,6 +350,27 @@ describe("on a server", needsRedis(), () => {
       expect(outcomes.map((error) => error?.outcome)).toEqual(["unknown", "unknown", "unknown", "none"]);
     });
 
+    test("a stream whose chunk was lost fails at once and lets its source go, although that is idle for ever", async () => {
+      for (const signal of [undefined, new AbortController().signal]) {
+        const { proxy, storage } = await behindProxy();
+        proxy.losing = true;
+        const isLost = proxy.lost();
+        const cancelled = Promise.withResolvers<unknown>();
+        const source = new ReadableStream<Uint8Array<ArrayBuffer>>({
+          start: (controller) => controller.enqueue(large(1)),
+          cancel: cancelled.resolve,
+        });
+        const written = storage.write("key", source, { signal }).catch((error: unknown) => error);
+        await isLost;
+        proxy.losing = false;
+        proxy.cut();
+        const error = await written;
+        expect(error).toMatchObject({ code: "unavailable", outcome: "none", operation: "write", key: "key" });
+        expect(await cancelled.promise).toBe(error);
+        await expect.poll(() => storage.get("key").catch(() => undefined)).toEqual(bytes("old"));
+      }
+    });
+
     test("nothing is queued while there is no connection, nothing is sent again, and the next connection is used", async () => {
       const { proxy, storage } = await behindProxy();
       proxy.losing = true;

@@ -78,7 +78,9 @@ export class Writer {
   async write(key: string, source: ByteSource, options: WriteOptions): Promise<EntryInfo> {
     const call = { operation: "write", key, writes: true };
     await this.#checkCondition(call, options, source);
-    const chunks = cut(source, { size: options.size, signal: options.signal, key });
+    const stop = new AbortController();
+    const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+    const chunks = cut(source, { size: options.size, signal, key });
     const first = (await chunks.next()).value ?? new Uint8Array(0);
     const second = first.byteLength < chunkSize ? undefined : await chunks.next();
     if (second?.value === undefined || second.value.byteLength === 0) {
@@ -96,7 +98,7 @@ export class Writer {
     };
     const name = this.#newBody(key);
     try {
-      const body = await this.#bodies.addAll(name, all(), call);
+      const body = await this.#bodies.addAll(name, all(), call, stop);
       options.signal?.throwIfAborted();
       const version = this.#version(options);
       await this.#publish(call, body, version, options);

@@ -47,6 +47,21 @@ test("before and after see every call once, with its keys", async () => {
   ]);
 });
 
+test("after hears of a streamed read that is aborted, although nobody reads on, once", async () => {
+  const after: unknown[] = [];
+  const { storage } = guarded({ after: ({ operation }, { error }) => void after.push([operation, error]) });
+  await storage.put("a", bytes(3));
+  const controller = new AbortController();
+  const entry = await storage.read("a", { signal: controller.signal });
+  controller.abort("enough");
+  expect(after).toEqual([
+    ["put", undefined],
+    ["read", "enough"],
+  ]);
+  await entry!.value.cancel().catch(() => {});
+  expect(after).toHaveLength(2);
+});
+
 const refusal = new StorageError("read-only", "Not on Sundays.");
 const calls: Record<string, (storage: ByteStorage) => Promise<unknown>> = {
   get: (storage) => storage.get("key"),

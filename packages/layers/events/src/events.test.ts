@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import type { AnyStorage, Bytes, ByteStorage, EntryInfo } from "@stowage/core";
 import { findLayer, json, prefixed, stack, StorageError } from "@stowage/core";
 import { memoryStorage } from "@stowage/memory";
@@ -168,6 +169,41 @@ test("a stream that breaks is told as an error, once", async () => {
   await expect(reader.read()).rejects.toBe(error);
   await reader.cancel().catch(() => {});
   expect(told).toMatchObject([{ type: "error", operation: "read", key: "key", error }]);
+});
+
+test("a streamed read that is aborted is told as an error at once, although nobody reads on, and leaves its signal alone then", async () => {
+  const { storage, told } = watched();
+  await storage.put("key", bytes(30));
+  told.length = 0;
+  const controller = new AbortController();
+  const { signal } = controller;
+  for (const isRead of [true, false]) {
+    const ended = await storage.read("key", { signal });
+    if (isRead) await new Response(ended!.value).bytes();
+    else await ended!.value.cancel();
+  }
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+  await storage.read("key", { signal });
+  controller.abort(new Error("enough"));
+  expect(told).toMatchObject([
+    { type: "get", operation: "read", bytes: 30 },
+    { type: "get", operation: "read", bytes: 0 },
+    { type: "error", operation: "read", key: "key", error: signal.reason as Error },
+  ]);
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+});
+
+test("a streamed read that is aborted while it is handed out is told too", async () => {
+  const below = memoryStorage();
+  const storage = stack(below, events());
+  const told = recorded(storage);
+  const controller = new AbortController();
+  below.read = (key) => {
+    queueMicrotask(() => controller.abort(new Error("enough")));
+    return Promise.resolve({ key, value: new ReadableStream<Bytes>() });
+  };
+  await storage.read("key", { signal: controller.signal });
+  expect(told).toMatchObject([{ type: "error", operation: "read", key: "key", error: controller.signal.reason as Error }]);
 });
 
 test("values of a codec are told without bytes where nobody counted them", async () => {

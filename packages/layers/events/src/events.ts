@@ -199,7 +199,7 @@ export class EventsStorage<V> extends ForwardingStorage<V> {
             return undefined;
           }
           observation.handedOut();
-          const value = observedStream(entry.value, {
+          const value = observedStream(entry.value, options?.signal, {
             ended: (bytes) => observation.succeed((call) => call.got(key, true, bytes)),
             failed: (error) => observation.fail(error),
           });

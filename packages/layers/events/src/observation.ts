@@ -48,15 +48,21 @@ export class Observation {
     const failures = operation === "batch" && StorageError.is(error, "partial") ? error.failures : undefined;
     if (failures !== undefined && operations !== undefined) {
       const failed = new Map(failures.map((failure) => [failure.index, failure.error]));
+      const allUnsure = this.#isUnsure(error); // of a batch that was sent again, a failure is that of the last time alone
       for (const [index, step] of operations.entries()) {
-        if (failed.has(index)) this.#failed(step.key, failed.get(index));
-        else this.did(step);
+        if (!failed.has(index)) {
+          this.did(step);
+          continue;
+        }
+        this.#tellError(step.key, failed.get(index));
+        if (allUnsure || this.#isUnsure(failed.get(index))) this.#change({ type: "unsure", key: step.key });
       }
     } else {
       this.#tellError(keys.length === 1 ? keys[0] : undefined, error);
-      if (writes.has(operation) && this.#isUnsure(error)) {
-        if (prefix !== undefined) this.#hub.watchers.tell({ type: "unsure", prefix });
-        for (const key of keys) this.#hub.watchers.tell({ type: "unsure", key });
+      if (operation === "clear") {
+        if (this.#sent && !isRefusedClear(error)) this.#change({ type: "unsure", prefix: prefix ?? "" });
+      } else if (writes.has(operation) && this.#isUnsure(error)) {
+        for (const key of keys) this.#change({ type: "unsure", key });
       }
     }
     this.#finish({ error });
@@ -110,11 +116,6 @@ export class Observation {
     if (watchers.size > 0) watchers.tell(change);
   }
 
-  #failed(key: string, error: unknown): void {
-    this.#tellError(key, error);
-    if (this.#isUnsure(error)) this.#change({ type: "unsure", key });
-  }
-
   #tellError(key: string | undefined, error: unknown): void {
     if (!this.#hub.listeners.has("error")) return;
     const { subject, operation } = this.call;
@@ -124,7 +125,7 @@ export class Observation {
 
   /** An abort says nothing of what it interrupted. */
   #isUnsure(error: unknown): boolean {
-    return this.#sent && (!StorageError.is(error) || error.outcome === "unknown");
+    return this.#sent && (!StorageError.is(error) || error.outcome === "unknown" || isAbort(error, this.signal));
   }
 
   /** False where it has ended before. */
@@ -151,10 +152,17 @@ export function sizeOf(value: unknown): number | undefined {
   return value instanceof Uint8Array ? value.byteLength : undefined;
 }
 
-const writes: ReadonlySet<string> = new Set(["put", "write", "delete", "batch", "clear"]);
+const writes: ReadonlySet<string> = new Set(["put", "write", "delete", "batch"]);
+
+/** Whether a clear did not begin. Any other may have come half-way, also where what failed last has changed nothing. */
+const isRefusedClear = (error: unknown): boolean => StorageError.is(error, "invalid-option") || StorageError.is(error, "unsupported");
+
+/** Whether a call failed because its caller gave it up, for whatever reason. */
+const isAbort = (error: unknown, signal: AbortSignal | undefined): boolean => signal?.aborted === true && error === signal.reason;
 
 /** Whether a failure says something of the storage: not what the caller aborted or got wrong, nor a condition that did not hold. */
 function isFault(error: unknown, signal: AbortSignal | undefined): boolean {
+  if (isAbort(error, signal)) return false;
   if (!StorageError.is(error)) return signal?.aborted !== true;
   if (error.code === "partial" && error.failures !== undefined) return error.failures.some((failure) => isFault(failure.error, signal));
   return !ofCaller.has(error.code);

@@ -90,6 +90,57 @@ test("a write whose outcome is unknown is told as unsure, one that failed for go
   ]);
 });
 
+test("a clear that failed may have come half-way, so it is told as unsure whatever its error says, unless nothing was begun", async () => {
+  const below = memoryStorage();
+  const failures: StorageError[] = [
+    new StorageError("partial", "Some failed.", { failures: [{ index: 0, key: "a", error: new StorageError("denied", "No.") }] }),
+    new StorageError("unavailable", "The second page could not be listed."),
+    new StorageError("unsupported", "There is no list."),
+    new StorageError("invalid-option", "The prefix must be text."),
+  ];
+  below.clear = () => Promise.reject(failures.shift()!);
+  const storage = stack(below, events());
+  const { first, iterator } = begun(watch(storage));
+  for (const prefix of ["partial", "page", "unsupported", 5 as never])
+    await expect(storage.clear({ prefix })).rejects.toThrow(StorageError);
+  await storage.delete("last");
+  expect([(await first).value, ...(await take(iterator, 2))]).toEqual([
+    { type: "unsure", prefix: "partial" },
+    { type: "unsure", prefix: "page" },
+    { type: "delete", key: "last" },
+  ]);
+});
+
+test("what failed of a batch whose outcome is unknown is told as unsure, and what took effect as it is", async () => {
+  const mock = mockStorage();
+  const storage = stack(mock, events());
+  const { first, iterator } = begun(watch(storage));
+  // As of a batch that was sent again: the first attempt was lost, the second one was refused.
+  const failures = [{ index: 1, key: "b", error: new StorageError("denied", "No.") }];
+  mock.on("batch").fails(new StorageError("partial", "One failed.", { failures, outcome: "unknown" }));
+  const batch = storage.batch(["a", "b", "c"].map((key) => ({ type: "delete", key }) as const));
+  await expect(batch).rejects.toMatchObject({ code: "partial" });
+  expect([(await first).value, ...(await take(iterator, 2))]).toEqual([
+    { type: "delete", key: "a" },
+    { type: "unsure", key: "b" },
+    { type: "delete", key: "c" },
+  ]);
+});
+
+test("a write that was aborted is told as unsure, also where the reason is an error of a storage", async () => {
+  const mock = mockStorage();
+  mock.on("put").hangs();
+  const storage = stack(mock, events());
+  const { first } = begun(watch(storage));
+  const controller = new AbortController();
+  const put = storage.put("a", bytes(1), { signal: controller.signal });
+  const reason = new StorageError("timeout", "The request took too long.");
+  controller.abort(reason);
+  await expect(put).rejects.toBe(reason);
+  await storage.delete("b");
+  expect((await first).value).toEqual({ type: "unsure", key: "a" });
+});
+
 test("what before refused has changed nothing", async () => {
   const storage = stack(
     memoryStorage(),

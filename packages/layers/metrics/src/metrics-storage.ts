@@ -32,6 +32,9 @@ import { Telemetry } from "./telemetry.ts";
 /** After how many calls to look for a provider again: it may be set after the storage was made. A power of two. */
 const lookEvery = 256;
 
+/** Milliseconds after which the next call looks for one, however few there were. */
+const lookAfter = 1_000;
+
 /** What a look at an answer says where nothing was found, in place of its bytes. */
 const nothing = -1;
 
@@ -49,6 +52,8 @@ export class MetricsStorage<V> extends ForwardingStorage<V> {
   readonly #spans: Spans | undefined;
   #telemetry: Telemetry | undefined;
   #calls = 0;
+  /** When to look for a provider again. */
+  #lookAt = 0;
   #isClosed = false;
 
   constructor(inner: Storage<V>, settings: Settings, clock?: Clock) {
@@ -149,6 +154,7 @@ export class MetricsStorage<V> extends ForwardingStorage<V> {
     try {
       await this.below.close();
     } finally {
+      this.#lookForProvider();
       this.#isClosed = true;
       this.#place.presence.stepOff(this.#place.now());
       const telemetry = this.#telemetry;
@@ -172,10 +178,9 @@ export class MetricsStorage<V> extends ForwardingStorage<V> {
 
   /** Sends a call and measures it; `look` says how many bytes an answer has, or that there is `nothing`. */
   #measure<T>(calls: Calls, options: CallOptions | undefined, look: (answer: T) => number, send: () => Promise<T>): Promise<T> {
-    this.#count();
     const span = this.#spans?.start(calls.operation);
     const { presence, now } = this.#place;
-    const start = now();
+    const start = this.#begin();
     presence.enter(start);
     const answer = span === undefined ? rejecting(send) : span.run(send);
     return answer.then(
@@ -204,15 +209,20 @@ export class MetricsStorage<V> extends ForwardingStorage<V> {
   }
 
   #stream(operation: OperationName, options: CallOptions | undefined): StreamedCall {
-    this.#count();
+    this.#begin();
     return new StreamedCall(this.#place, this.#place.calls[operation], options?.signal, this.#spans?.start(operation));
   }
 
-  #count(): void {
-    if ((++this.#calls & (lookEvery - 1)) === 1) this.#lookForProvider();
+  /** When a call begins, which now and then comes after a look for a provider. */
+  #begin(): number {
+    const now = this.#place.now();
+    if ((++this.#calls & (lookEvery - 1)) !== 1 && now < this.#lookAt) return now;
+    this.#lookForProvider();
+    return this.#place.now();
   }
 
   #lookForProvider(): void {
+    this.#lookAt = this.#place.now() + lookAfter;
     guarded(() => {
       const telemetry = Telemetry.of(openTelemetry.getMeterProvider());
       if (telemetry === this.#telemetry || this.#isClosed) return;

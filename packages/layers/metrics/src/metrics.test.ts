@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { context, diag, metrics as openTelemetry, trace } from "@opentelemetry/api";
 import type { AnyStorage, Bytes } from "@stowage/core";
 import { borrowed, explain, findLayer, ForwardingStorage, json, stack, StorageError } from "@stowage/core";
@@ -223,6 +224,45 @@ test("a stream that is let go or breaks has ended too", async () => {
   const broken = await failing.read("a");
   await expect(broken!.value.getReader().read()).rejects.toMatchObject({ code: "corrupt" });
   expect(only(failing).operations.read).toMatchObject({ calls: 1, errors: { corrupt: 1 } });
+});
+
+test("a stream that is aborted has ended at once, although nobody reads on, and leaves its signal alone then", async () => {
+  const clock = new VirtualClock();
+  const storage = stack(memoryStorage({ clock }), metrics({ clock }));
+  await storage.put("a", bytes(10));
+  const controller = new AbortController();
+  const { signal } = controller;
+  await new Response((await storage.read("a", { signal }))!.value).bytes();
+  await (await storage.read("a", { signal }))!.value.cancel();
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+  const { value } = (await storage.read("a", { signal }))!;
+  controller.abort(new Error("enough"));
+  expect(only(storage).operations.read).toMatchObject({ calls: 3, aborted: 2, errors: {} });
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+  await expect(value.getReader().read()).rejects.toThrow("enough");
+  expect(only(storage).operations.read).toMatchObject({ calls: 3, aborted: 2 });
+});
+
+test("a stream goes on to its end although its signal was aborted, where the storage below lets it", async () => {
+  const chunk = Promise.withResolvers<Bytes>();
+  class Heedless extends ForwardingStorage<Bytes> {
+    readonly name = "heedless";
+    override read(key: string): Promise<never> {
+      const pull = async (controller: ReadableStreamDefaultController<Bytes>): Promise<void> => {
+        controller.enqueue(await chunk.promise);
+        controller.close();
+      };
+      return Promise.resolve({ key, value: new ReadableStream<Bytes>({ pull }, { highWaterMark: 0 }) } as never);
+    }
+  }
+  const storage = metrics()(new Heedless(memoryStorage()));
+  const controller = new AbortController();
+  const entry = await storage.read("a", { signal: controller.signal });
+  const read = new Response(entry!.value).bytes();
+  controller.abort(new Error("enough"));
+  chunk.resolve(bytes(5));
+  expect(await read).toHaveLength(5);
+  expect(only(storage).operations.read).toMatchObject({ calls: 1, aborted: 1, bytesOut: 5 });
 });
 
 class Breaking extends ForwardingStorage<Bytes> {

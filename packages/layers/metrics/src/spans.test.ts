@@ -108,6 +108,11 @@ test("the span of a stream ends when the stream does", async () => {
   await (await storage.read("a"))?.value.cancel();
   await storage.read("b");
   expect(spans().map(({ attributes }) => attributes["stowage.outcome"])).toEqual(["ok", "ok", "aborted", "missing"]);
+  const controller = new AbortController();
+  await storage.read("a", { signal: controller.signal });
+  controller.abort();
+  expect(spans().at(-1)?.attributes["stowage.outcome"]).toBe("aborted");
+  expect(spans()).toHaveLength(5);
 });
 
 test("a tracer, a span or a context manager that throws touches no call, and each call is sent once", async () => {

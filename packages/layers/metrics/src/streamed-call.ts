@@ -45,17 +45,25 @@ export class StreamedCall {
     else this.#span?.end("error", errorTypeOf(failure));
   }
 
+  /** The signal was aborted while the stream was out: nobody may ask for another chunk of it. */
+  handleEvent(): void {
+    this.fail(this.#signal?.reason);
+  }
+
   /** The stream of a `read`, watched. Its time goes on only while a chunk is asked for. */
   watchStream(stream: ReadableStream<Bytes>): ReadableStream<Bytes> {
     const reader = stream.getReader();
+    let isCancelled = false;
     this.#rest();
+    this.#signal?.addEventListener("abort", this);
+    if (this.#signal?.aborted === true) this.handleEvent();
     return new ReadableStream<Bytes>(
       {
         pull: async (controller) => {
           this.#goOn();
           try {
             const step = await this.run(() => reader.read());
-            if (this.#hasEnded) return; // cancelled meanwhile
+            if (isCancelled) return;
             if (step.done) {
               this.end("ok");
               controller.close();
@@ -70,6 +78,7 @@ export class StreamedCall {
           }
         },
         cancel: (reason) => {
+          isCancelled = true;
           this.end("aborted");
           return reader.cancel(reason);
         },
@@ -114,6 +123,7 @@ export class StreamedCall {
   #stop(): number {
     if (this.#resting === 0) this.#rest();
     this.#hasEnded = true;
+    this.#signal?.removeEventListener("abort", this);
     return this.#duration;
   }
 }

@@ -16,14 +16,12 @@ const mostSeries = 200;
  */
 export class Telemetry {
   static readonly #all = new WeakMap<MeterProvider, Telemetry>();
-  readonly #meter: Meter;
   readonly #duration: DurationHistogram;
   readonly #calls: Observable;
   readonly #bytes: Observable;
   readonly #stats: Observable;
   readonly #series = new Map<string, Series>();
   readonly #samples = new WeakMap<Histogram, DurationSample>();
-  #places = 0;
 
   /** That of a provider; undefined for the one that stands in until there is any. */
   static of(provider: MeterProvider): Telemetry | undefined {
@@ -37,7 +35,6 @@ export class Telemetry {
   }
 
   constructor(meter: Meter) {
-    this.#meter = meter;
     this.#duration = meter.createHistogram(metricNames.duration, {
       description: `How long calls took: a sample of at most ${mostSamples} per series and collection; ${metricNames.calls} counts them.`,
       unit: "s",
@@ -51,25 +48,18 @@ export class Telemetry {
     this.#stats = meter.createObservableGauge(metricNames.stats, {
       description: "Numbers that the parts of a storage tell of themselves.",
     });
+    // For good: the counts of closed places are still to be collected, and a counter must not vanish.
+    meter.addBatchObservableCallback(this.#observe, [this.#calls, this.#bytes, this.#stats]);
   }
 
   add(place: Place): void {
-    const { places } = this.#seriesOf(place.name);
-    if (places.has(place)) return;
-    places.add(place);
-    if (++this.#places === 1) this.#meter.addBatchObservableCallback(this.#observe, this.#observed);
+    this.#seriesOf(place.name).places.add(place);
   }
 
   /** The place is closed: what it had stays counted, and nothing else is kept of it. */
   remove(place: Place): void {
     const series = this.#seriesOf(place.name);
-    if (!series.close(place)) return;
-    if (--this.#places === 0) guarded(() => this.#meter.removeBatchObservableCallback(this.#observe, this.#observed));
-    this.#recordDurations(place, series);
-  }
-
-  get #observed(): Observable[] {
-    return [this.#calls, this.#bytes, this.#stats];
+    if (series.close(place)) this.#recordDurations(place, series);
   }
 
   readonly #observe = (result: BatchObservableResult): void => {

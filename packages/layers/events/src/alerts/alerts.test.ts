@@ -100,7 +100,9 @@ test("what the caller aborted or got wrong, and conditions that did not hold, ar
   mock.on("get", "conflict").fails(new StorageError("precondition-failed", "It changed."));
   const aborted = AbortSignal.abort(new Error("gone"));
   await load(clock, 3, () => storage.get("conflict"));
+  const timedOut = AbortSignal.abort(new StorageError("timeout", "The request took too long."));
   await load(clock, 3, () => storage.get("key", { signal: aborted }));
+  await load(clock, 3, () => storage.get("key", { signal: timedOut }));
   await load(clock, 3, () => storage.get(""));
   expect(told).toEqual([]);
   const failures = [{ index: 0, key: "a", error: new StorageError("full", "No room.") }];

@@ -295,6 +295,29 @@ test("when an earlier attempt may have taken effect, the error of a later one sa
   expect(await put).toMatchObject({ code: "denied", outcome: "unknown", storage: "scripted", cause: denied });
 });
 
+test("a batch that was done in part has had an effect: with a condition it is not sent again, else a later error says so", async () => {
+  const { clock, scripted, storage } = setUp();
+  const inPart = new StorageError("partial", "1 of 2 failed.", {
+    retryable: true,
+    failures: [{ index: 1, key: "b", error: unavailable() }],
+  });
+  expect(inPart.outcome).toBe("none");
+  const create = { type: "put", key: "a", value: bytes("1"), options: { ifNoneMatch: "*" } } as const;
+  scripted.steps = [fails(inPart)];
+  await expect(storage.batch([create, { type: "delete", key: "b" }])).rejects.toBe(inPart);
+  expect(scripted.calls).toHaveLength(1);
+  const denied = new StorageError("denied", "no");
+  scripted.steps = [fails(inPart), fails(denied)];
+  const plain = storage
+    .batch([
+      { type: "delete", key: "a" },
+      { type: "delete", key: "b" },
+    ])
+    .catch((error: unknown) => error);
+  await clock.advance(1_000);
+  expect(await plain).toMatchObject({ code: "denied", outcome: "unknown", cause: denied });
+});
+
 test("a ttl does not begin again with each attempt", async () => {
   const { clock, scripted, storage } = setUp();
   scripted.steps = [fails(unavailable()), fails(unavailable())];

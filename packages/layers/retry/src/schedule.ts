@@ -28,16 +28,19 @@ export function mayRepeat(error: unknown, { repeatable, options }: Call): error 
     StorageError.is(error) &&
     error.retryable &&
     options?.signal?.aborted !== true &&
-    (repeatable === "always" || (repeatable === "without-effect" && error.outcome === "none"))
+    (repeatable === "always" || (repeatable === "without-effect" && !mayHaveHadEffect(error)))
   );
 }
+
+/** What is partial was done in part, also where the outcome of all that failed is known. */
+const mayHaveHadEffect = (error: StorageError): boolean => error.outcome === "unknown" || error.code === "partial";
 
 /** Sends a failed call again, as often and as long as the schedule allows. Rejects with the last failure as it is. */
 export async function repeat<T>(failed: FailedCall<T>, schedule: Schedule): Promise<T> {
   const { call, send } = failed;
   const signal = call.options?.signal;
   let { failure } = failed;
-  let mayHaveTakenEffect = false;
+  let hadEffect = false;
   const attempt = async (number: number): Promise<Settled<T>> => {
     try {
       if (number === 1) throw failure;
@@ -45,7 +48,7 @@ export async function repeat<T>(failed: FailedCall<T>, schedule: Schedule): Prom
     } catch (error) {
       failure = error;
       if (!mayRepeat(error, call)) return { error };
-      mayHaveTakenEffect ||= error.outcome === "unknown";
+      hadEffect ||= mayHaveHadEffect(error);
       throw error;
     }
   };
@@ -56,7 +59,7 @@ export async function repeat<T>(failed: FailedCall<T>, schedule: Schedule): Prom
     ...(signal && { signal }),
   }).catch((): Settled<T> => ({ error: signal?.aborted === true ? signal.reason : failure }));
   if ("value" in settled) return settled.value;
-  throw mayHaveTakenEffect ? withUnknownOutcome(settled.error) : settled.error;
+  throw hadEffect ? withUnknownOutcome(settled.error) : settled.error;
 }
 
 type Settled<T> = { readonly value: T } | { readonly error: unknown };

@@ -37,7 +37,7 @@ export interface Clear {
 }
 
 /** One more chunk of a body that nobody sees yet. Chunks are told of in their order, from 0. */
-interface AddChunk {
+export interface AddChunk {
   readonly type: "chunk";
   readonly body: number;
   readonly position: number;
@@ -71,7 +71,17 @@ export type Outcome = number | Fault;
 
 /** Why the database refused, as plain data. */
 export interface Fault {
-  readonly code: "full" | "corrupt" | "unavailable" | "read-only" | "denied" | "too-large" | "internal" | "unsupported";
+  readonly code:
+    | "full"
+    | "corrupt"
+    | "unavailable"
+    | "read-only"
+    | "denied"
+    | "too-large"
+    | "internal"
+    | "unsupported"
+    | "conflict"
+    | "closed";
   readonly message: string;
   readonly outcome: "none" | "unknown";
   readonly cause: unknown;

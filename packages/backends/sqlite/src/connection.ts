@@ -1,4 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
+import { checkDatabase } from "./head.ts";
 import { Rows } from "./rows.ts";
 import { createTables, namesOf } from "./schema.ts";
 import { Transactions } from "./transactions.ts";
@@ -28,12 +29,13 @@ export interface WritingConnection {
  * Opens a database, makes it where it is missing, and checks that it can keep what is promised. The tables are made before
  * the log is switched to write-ahead, so that the file says at every moment whose it is.
  *
- * @throws errors of SQLite, and a `Fault` where the file system cannot do write-ahead logging
+ * @throws errors of SQLite, those of `checkDatabase`, and a `Fault` where the file system cannot do write-ahead logging
  */
 export function openWriting(options: ConnectionOptions): WritingConnection {
   const database = open(options);
   try {
     database.exec("BEGIN IMMEDIATE");
+    checkDatabase(database, options.table);
     createTables(database, options.table);
     database.exec("COMMIT");
     const mode = database.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };

@@ -10,8 +10,9 @@ export function errorOf({ code, message, outcome, cause }: Fault, operation: str
   return new StorageError(code, message, { operation, key, outcome, cause, storage: storageName });
 }
 
-/** Errors of SQLite and of the file system become `StorageError`s; every other error is itself already. */
-export function translate(error: unknown, operation: string, key: string | undefined): unknown {
+/** Errors of SQLite and of the file system become `StorageError`s; every other error, and the reason of the signal, stays as it is. */
+export function translate(error: unknown, operation: string, key: string | undefined, signal?: AbortSignal): unknown {
+  if (signal?.aborted === true && error === signal.reason) return error;
   const fault = error === noLog ? noLog : faultOf(error);
   if (fault !== undefined) return errorOf(fault, operation, key);
   if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return error;

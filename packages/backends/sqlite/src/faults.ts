@@ -17,8 +17,22 @@ export function isUnsure(error: unknown): boolean {
   return resultCode(error) === 10;
 }
 
+/** What a call gets that goes on when the storage is closed. */
+const closed: Fault = {
+  code: "closed",
+  message: 'The storage "sqlite" is closed; make a new one.',
+  outcome: "none",
+  cause: undefined,
+};
+
+/** Whether the database was closed, as `Commits` says, or as Node says of its statements. */
+function isClosed(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "closed" || error.code === "ERR_INVALID_STATE");
+}
+
 /** What an error of SQLite means; `undefined` for every other error. */
 export function faultOf(error: unknown, outcome: "none" | "unknown" = "none"): Fault | undefined {
+  if (isClosed(error)) return closed;
   const result = resultCode(error);
   if (result === undefined) return undefined;
   const [code, message] = meanings[result] ?? ["internal", `SQLite refused with result code ${result}.`];

@@ -22,11 +22,39 @@ export async function checkHead(path: string): Promise<void> {
   if (head.length < headSize || head.toString("latin1", 0, magic.length) !== magic) {
     refuse("corrupt", "The file is no SQLite database, or its head is damaged; nothing was changed.");
   }
-  const owner = head.readInt32BE(applicationIdAt);
-  if (owner !== applicationId && (owner !== 0 || hasTables(path))) {
+  checkOwner(head.readInt32BE(applicationIdAt), head.readInt32BE(userVersionAt), () => {
+    const database = new DatabaseSync(path, { readOnly: true });
+    try {
+      return hasTables(database);
+    } finally {
+      database.close();
+    }
+  });
+}
+
+/**
+ * Looks once more, inside of the transaction that is about to make the tables: what another connection has changed may be
+ * in the log yet, and not in the head of the file.
+ *
+ * @throws StorageError `config` where it is that of another program, `unsupported` where it is of a newer version, `invalid-option` where SQLite would take another table for this one
+ */
+export function checkDatabase(database: DatabaseSync, table: string): void {
+  const { application_id: owner } = database.prepare("PRAGMA application_id").get() as { application_id: number };
+  const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
+  checkOwner(owner, version, () => hasTables(database));
+  const sameName = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE AND name <> ?";
+  if (database.prepare(sameName).get(table, table) !== undefined) {
+    refuse(
+      "invalid-option",
+      'The database has a table whose name differs from the option "table" in upper and lower case only, which is the same for SQLite.',
+    );
+  }
+}
+
+function checkOwner(owner: number, version: number, anyTables: () => boolean): void {
+  if (owner !== applicationId && (owner !== 0 || anyTables())) {
     refuse("config", "The file is the SQLite database of another program; give this storage a file of its own.");
   }
-  const version = head.readInt32BE(userVersionAt);
   if (version > schemaVersion) {
     refuse("unsupported", `The database has version ${version} and this package knows ${schemaVersion} at the most; update it.`);
   }
@@ -50,13 +78,8 @@ async function readHead(path: string): Promise<Buffer | undefined> {
   }
 }
 
-function hasTables(path: string): boolean {
-  const database = new DatabaseSync(path, { readOnly: true });
-  try {
-    return database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() !== undefined;
-  } finally {
-    database.close();
-  }
+function hasTables(database: DatabaseSync): boolean {
+  return database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() !== undefined;
 }
 
 function refuse(code: ErrorCode, message: string): never {

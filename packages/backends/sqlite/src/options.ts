@@ -1,11 +1,12 @@
 import type { Clock, Options } from "@stowage/core";
-import { option } from "@stowage/core";
+import { option, StorageError } from "@stowage/core";
+import { storageName } from "./errors.ts";
 import { tableName } from "./schema.ts";
 
 export interface SqliteOptions {
   /** The database file. It is made if it is missing, and so is its folder. */
   readonly path: string | URL;
-  /** Which of several storages in one file this is: letters, digits, - and _. @default "entries" */
+  /** Which of several storages in one file this is: letters, digits, - and _. No two may differ in case only. @default "entries" */
   readonly table?: string | undefined;
   /** What an acknowledged write survives: loss of power, or only the end of the process, which is faster. @default "power" */
   readonly durability?: "power" | "process" | undefined;
@@ -34,6 +35,12 @@ export const definitions: Options = {
   busyTimeout: option.duration("How long a write waits for the lock of another connection.", { default: 10_000 }),
   thread: option.boolean("Commits on a thread of its own, so that no sync of the disk holds up the event loop.", { default: false }),
 };
+
+export function checkTable(table: string | undefined): void {
+  if (table === undefined || !/^sqlite_/i.test(table)) return;
+  const message = 'The option "table" begins with "sqlite_", which SQLite keeps for its own tables; choose another name.';
+  throw new StorageError("invalid-option", message, { storage: storageName });
+}
 
 /** The options with their defaults; the path and the clock are kept apart. */
 export interface Settings {

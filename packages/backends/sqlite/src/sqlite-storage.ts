@@ -55,7 +55,7 @@ import { storageName, translate } from "./errors.ts";
 import { isBusy } from "./faults.ts";
 import { checkHead } from "./head.ts";
 import type { Settings, SqliteOptions } from "./options.ts";
-import { definitions, settle } from "./options.ts";
+import { checkTable, definitions, settle } from "./options.ts";
 import { Reader } from "./reader.ts";
 import type { RunGroup } from "./thread.ts";
 import { Thread } from "./thread.ts";
@@ -114,6 +114,7 @@ export class SqliteStorage extends BaseByteStorage {
     super();
     const path = options?.path instanceof URL ? fileURLToPath(options.path) : options?.path;
     checkOptions(definitions, { ...options, path }, storageName);
+    checkTable(options.table);
     this.#path = resolve(path);
     this.#options = settle(options);
     this.#clock = options.clock ?? systemClock;
@@ -223,10 +224,10 @@ export class SqliteStorage extends BaseByteStorage {
       checkSource(source, storageName, key);
       checkKey(key, "write", storageName);
       checkPutOptions(options, this, "write");
-      return await this.#run("write", key, options.signal, ({ writer }) => {
-        writer.checkCondition(key, options);
+      return await this.#lifecycle.during("write", async () => {
+        await this.#run("write", key, options.signal, ({ writer }) => writer.checkCondition(key, options));
         sent = true;
-        return writer.write(key, source, options);
+        return await this.#opened!.writer.write(key, source, options); // an error of the source stays as it is
       });
     } catch (error) {
       if (!sent) cancelSource(source, error);
@@ -246,15 +247,13 @@ export class SqliteStorage extends BaseByteStorage {
    * Writes a copy of the database as it is now into another file, while it goes on being used. The copy appears under its
    * path when it is complete and on the disk, in place of what was there.
    *
-   * @throws StorageError `invalid-option` where the path is that of the database itself
+   * @throws StorageError `invalid-option` where the path leads to the database itself, or to one that is in use or was not closed
    */
   backup(path: string | URL, { onProgress }: BackupOptions = {}): Promise<void> {
     return rejecting(() => {
       const target = resolve(path instanceof URL ? fileURLToPath(path) : path);
-      if (target === this.#path) {
-        throw new StorageError("invalid-option", "A backup needs a path other than that of the database.", { storage: storageName });
-      }
-      return this.#run("backup", undefined, undefined, ({ connection }) => backUp(connection.database, target, onProgress));
+      const copy = (): Promise<void> => backUp(this.#path, () => openReading(this.#connectionOptions()).database, target, onProgress);
+      return this.#run("backup", undefined, undefined, copy);
     });
   }
 
@@ -293,11 +292,11 @@ export class SqliteStorage extends BaseByteStorage {
       if (!(result instanceof Promise)) return Promise.resolve(result);
       const running = this.#lifecycle.during(operation, () => untilAborted(result, signal));
       return running.catch((error: unknown) => {
-        throw translate(error, operation, key);
+        throw translate(error, operation, key, signal);
       });
     } catch (error) {
       if (isBusy(error)) return this.#run(operation, key, signal, ({ reader }) => work(reader));
-      return Promise.reject(translate(error, operation, key));
+      return Promise.reject(translate(error, operation, key, signal));
     }
   }
 
@@ -311,7 +310,7 @@ export class SqliteStorage extends BaseByteStorage {
       const running = this.#lifecycle.run(operation, () => this.#untilFree(() => work(this.#opened!), signal), signal);
       return await (signal === undefined ? running : untilAborted(running, signal));
     } catch (error) {
-      throw translate(error, operation, key);
+      throw translate(error, operation, key, signal);
     }
   }
 

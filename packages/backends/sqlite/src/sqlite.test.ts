@@ -1,14 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { ByteStorage } from "@stowage/core";
+import { Worker } from "node:worker_threads";
+import type { ByteSource, ByteStorage, StorageError } from "@stowage/core";
 import { findLayer, json, stack } from "@stowage/core";
 import { VirtualClock } from "@stowage/testing";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { SqliteOptions } from "./options.ts";
+import { chunkSize } from "./schema.ts";
 import { SqliteStorage, sqliteStorage } from "./sqlite-storage.ts";
 
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
@@ -26,6 +28,28 @@ function open(path: string, options: Omit<SqliteOptions, "path"> = {}): SqliteSt
   const storage = sqliteStorage({ path, durability: "process", ...options }) as SqliteStorage;
   onTestFinished(() => storage.close());
   return storage;
+}
+
+/** One more connection to a database, as another process has it. */
+function connect(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  onTestFinished(() => database.close());
+  return database;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await nextTurn();
+}
+
+/** A source that gives some chunks, and one more when it is told to go on. */
+function pausedSource(chunks: number, last: Uint8Array<ArrayBuffer>): { readonly source: ByteSource; goOn(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const source = async function* (): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    for (let index = 0; index < chunks; index++) yield noise(chunkSize);
+    await promise;
+    yield last;
+  };
+  return { source: source(), goOn: resolve };
 }
 
 const count = (database: DatabaseSync, table: string): number =>
@@ -174,6 +198,26 @@ describe("large values", () => {
     expect((await storage.head("slow"))?.size).toBe(600_010);
   });
 
+  test.each([
+    ["a few", 3],
+    ["many", 40],
+  ])("of %s chunks that were taken for abandoned fail, and nothing of them is seen or stays", async (_, chunks) => {
+    const path = await freshPath();
+    const clock = new VirtualClock();
+    const storage = open(path, { clock });
+    await storage.put("key", bytes("old"));
+    const database = connect(path);
+    const { source, goOn } = pausedSource(chunks, noise(chunkSize + 10));
+    const writing = storage.write("key", source);
+    await until(() => count(database, "entries.chunks") === chunks);
+    await clock.advance(25 * 3_600_000);
+    await storage.put("other", bytes("1")); // sweeps some of the chunks, or all
+    goOn();
+    await expect(writing).rejects.toMatchObject({ code: "conflict", outcome: "none", operation: "write", key: "key" });
+    expect(Buffer.from((await storage.get("key"))!).toString()).toBe("old");
+    await until(() => count(database, "entries.chunks") + count(database, "entries.hidden") === 0);
+  });
+
   test("that lack a chunk are corrupt, not short", async () => {
     const path = await freshPath();
     const storage = open(path);
@@ -184,6 +228,53 @@ describe("large values", () => {
     await expect(storage.get("key")).rejects.toMatchObject({ code: "corrupt", key: "key" });
     await expect(streamed(storage, "key")).rejects.toMatchObject({ code: "corrupt", key: "key" });
     expect(await streamed(storage, "key", { end: 10 })).toHaveLength(10);
+  });
+});
+
+describe("what is not of the database", () => {
+  test("stays as it is: the error of a source", async () => {
+    const storage = open(await freshPath());
+    const missing = Object.assign(new Error("ENOENT: no such file"), { code: "ENOENT", syscall: "open", errno: -2 });
+    const broken = async function* (): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+      yield noise(600_000);
+      throw missing;
+    };
+    await expect(storage.write("key", broken())).rejects.toBe(missing);
+    let opened = 0;
+    const busy = Object.assign(new Error("The other database is locked."), { errcode: 5, code: "ERR_SQLITE_ERROR" });
+    const failing = (): AsyncIterable<Uint8Array<ArrayBuffer>> => {
+      opened++;
+      throw busy;
+    };
+    await expect(storage.write("key", failing)).rejects.toBe(busy);
+    expect(opened).toBe(1);
+  });
+
+  test("stays as it is: the reason of a signal", async () => {
+    const path = await freshPath();
+    const reason = Object.assign(new Error("socket hang up"), { code: "ECONNRESET", syscall: "read" });
+    const options = { signal: AbortSignal.abort(reason) };
+    const storage = open(path);
+    for (const state of ["not open yet", "open"]) {
+      const calls = {
+        get: storage.get("key", options),
+        getEntry: storage.getEntry("key", options),
+        getEntries: storage.getEntries(["key"], options),
+        head: storage.head("key", options),
+        list: storage.list(options),
+        put: storage.put("key", bytes("1"), options),
+        delete: storage.delete("key", options),
+        batch: storage.batch([{ type: "delete", key: "key" }], options),
+        clear: storage.clear(options),
+        read: storage.read("key", options),
+        write: storage.write("key", new Blob(["1"]), options),
+        flush: storage.flush(options),
+      };
+      for (const [operation, call] of Object.entries(calls)) {
+        await expect(call, `${operation}, ${state}`).rejects.toBe(reason);
+      }
+      await storage.put("key", bytes("1"));
+    }
   });
 });
 
@@ -222,6 +313,23 @@ describe("opening", () => {
     }
   });
 
+  test("refuses them too where only the log says so yet", async () => {
+    for (const [sql, code] of [
+      ["PRAGMA application_id = 7", "config"],
+      ["CREATE TABLE theirs (a)", "config"],
+      ["PRAGMA application_id = 0x53544f57; PRAGMA user_version = 99", "unsupported"],
+    ] as const) {
+      const path = await freshPath();
+      const database = connect(path);
+      database.exec(`PRAGMA journal_mode = WAL; ${sql}`);
+      const schema = (): unknown =>
+        ["application_id", "user_version", "schema_version"].map((name) => database.prepare(`PRAGMA ${name}`).get());
+      const before = schema();
+      await expect(open(path).put("a", bytes("1"))).rejects.toMatchObject({ code, storage: "sqlite" });
+      expect(schema()).toEqual(before);
+    }
+  });
+
   test("refuses a folder", async () => {
     const path = await freshPath();
     await mkdir(path);
@@ -252,6 +360,8 @@ describe("opening", () => {
     [{ path: "a\0b" }, "path"],
     [{ path: "a", table: "a b" }, "table"],
     [{ path: "a", table: 'a"; DROP TABLE x' }, "table"],
+    [{ path: "a", table: "sqlite_cache" }, "table"],
+    [{ path: "a", table: "SQLite_cache" }, "table"],
     [{ path: "a", durability: "disk" }, "durability"],
     [{ path: "a", cacheSize: -1 }, "cacheSize"],
     [{ path: "a", tabel: "b" }, 'did you mean "table"'],
@@ -270,6 +380,70 @@ describe("one file for several", () => {
     await images.clear();
     expect(Buffer.from((await users.get("a"))!).toString()).toBe("user");
     expect(await images.get("a")).toBeUndefined();
+  });
+
+  test("refuses a table whose name differs from another one in case only, which SQLite takes for the same", async () => {
+    const path = await freshPath();
+    const first = open(path, { table: "Users" });
+    await first.put("a", bytes("1"));
+    await expect(open(path, { table: "users" }).get("a")).rejects.toMatchObject({ code: "invalid-option", storage: "sqlite" });
+    await first.close();
+    expect(await open(path, { table: "Users" }).has("a")).toBe(true);
+  });
+
+  test("tells which operations of a batch met a lock, and tries the others", async () => {
+    const path = await freshPath();
+    const clock = new VirtualClock();
+    const storage = open(path, { clock, busyTimeout: 60 });
+    await storage.put("a", bytes("1"));
+    const other = connect(path);
+    const operations = Array.from({ length: 10_000 }, (_, index) => ({ type: "put" as const, key: `key${index}`, value: bytes("x") }));
+    let settled = false;
+    const batch = storage.batch(operations).finally(() => (settled = true));
+    batch.catch(() => {});
+    await until(() => storage.details().stats["changes"]! > 1_000);
+    other.exec("BEGIN IMMEDIATE");
+    await until(() => clock.pending > 0);
+    await clock.advance(90); // the next try may be as late
+    other.exec("COMMIT");
+    await until(() => {
+      void clock.advance(10);
+      return settled;
+    });
+    const refused = await batch.catch((error: unknown) => error as StorageError);
+    expect(refused).toMatchObject({ code: "partial", outcome: "none", retryable: true });
+    const failures = refused!.failures!;
+    expect(failures).toHaveLength(1_000);
+    for (const { index, key, error } of failures) {
+      expect(key).toBe(operations[index]!.key);
+      expect(error).toMatchObject({ code: "unavailable", outcome: "none", operation: "batch", key });
+    }
+    const failed = new Set(failures.map(({ key }) => key));
+    const entries = await storage.getEntries(operations.map(({ key }) => key));
+    expect(operations.filter((_, index) => entries[index] === undefined).map(({ key }) => key)).toEqual([...failed]);
+  });
+
+  test("says of a clear that met a lock midway that its outcome is unknown, and at its beginning that there is none", async () => {
+    const path = await freshPath();
+    const clock = new VirtualClock();
+    const storage = open(path, { clock, busyTimeout: 60 });
+    await storage.batch(Array.from({ length: 10_000 }, (_, index) => ({ type: "put", key: `key${index}`, value: bytes("x") })));
+    const other = connect(path);
+    const locked = async (clearing: Promise<void>): Promise<unknown> => {
+      const settled = clearing.catch((failed: unknown) => failed);
+      other.exec("BEGIN IMMEDIATE");
+      await until(() => clock.pending > 0);
+      await clock.advance(90); // the next try may be as late
+      const error = await settled;
+      other.exec("COMMIT");
+      return error;
+    };
+    expect(await locked(storage.clear())).toMatchObject({ code: "unavailable", outcome: "none", operation: "clear" });
+    const before = storage.details().stats["changes"]!;
+    const clearing = storage.clear();
+    clearing.catch(() => {});
+    await until(() => storage.details().stats["changes"]! > before);
+    expect(await locked(clearing)).toMatchObject({ code: "unavailable", outcome: "unknown", operation: "clear" });
   });
 
   test("lets a write wait for the lock of another connection without holding up the process, and gives up in time", async () => {
@@ -354,6 +528,59 @@ describe("methods of its own", () => {
     await expect(storage.backup(join(path, "not/a/folder"))).rejects.toMatchObject({ operation: "backup" });
   });
 
+  test("backup ends, with the database as it was when it began, while others write all the time", async () => {
+    const path = await freshPath();
+    const storage = open(path);
+    const value = noise(5_000_000);
+    await storage.put("large", value);
+    const other = connect(path);
+    let writes = 0;
+    await storage.backup(`${path}.copy`, {
+      onProgress: () => {
+        if (++writes > 1_000) throw new Error("The backup does not end.");
+        other.exec(`DELETE FROM "entries"; INSERT INTO "entries.hidden" (body, since) VALUES (${-writes}, 0)`);
+      },
+    });
+    expect(writes).toBeGreaterThan(1);
+    expect(Buffer.compare((await open(`${path}.copy`).get("large"))!, value)).toBe(0);
+    expect(await storage.has("large")).toBe(false);
+  });
+
+  test("backup refuses the database itself, whatever the path that leads to it", async () => {
+    const path = await freshPath();
+    const storage = open(path);
+    await storage.put("a", bytes("1"));
+    const folder = `${dirname(path)}-link`;
+    await symlink(dirname(path), folder);
+    onTestFinished(() => rm(folder));
+    await symlink(path, `${path}.link`);
+    await link(path, `${path}.hard`);
+    for (const same of [path, join(folder, basename(path)), `${path}.link`, `${path}.hard`]) {
+      await expect(storage.backup(same)).rejects.toMatchObject({ code: "invalid-option", operation: "backup" });
+    }
+    expect(await storage.has("a")).toBe(true);
+  });
+
+  test("backup does not replace a database that is in use or was not closed: the log of that would be taken for one of the copy", async () => {
+    const path = await freshPath();
+    const copy = `${path}.copy`;
+    const storage = open(path);
+    await storage.put("a", bytes("1"));
+    await storage.backup(copy);
+    const restored = open(copy);
+    await restored.put("a", bytes("2"));
+    await storage.put("a", bytes("3"));
+    await expect(storage.backup(copy)).rejects.toMatchObject({ code: "invalid-option", operation: "backup" });
+    expect(Buffer.from((await restored.get("a"))!).toString()).toBe("2");
+    await restored.close();
+    await writeFile(`${copy}-journal`, "left behind");
+    await expect(storage.backup(copy)).rejects.toMatchObject({ code: "invalid-option" });
+    await rm(`${copy}-journal`);
+    await storage.backup(copy);
+    expect(Buffer.from((await open(copy).get("a"))!).toString()).toBe("3");
+    expect((await readdir(dirname(path))).filter((name) => name.includes("partial"))).toEqual([]);
+  });
+
   test("vacuum gives the room of what was deleted back to the disk", async () => {
     const path = await freshPath();
     const storage = open(path);
@@ -386,4 +613,77 @@ test("a thread that cannot open its connection is an error of the open, and the 
   await rm(path);
   await storage.put("a", bytes("1"));
   expect(await storage.has("a")).toBe(true);
+});
+
+test("calls that outlive the close end with closed", async () => {
+  for (const thread of [false, true]) {
+    const path = await freshPath();
+    const clock = new VirtualClock();
+    const storage = open(path, { clock, thread });
+    await storage.put("key", bytes("old"));
+    const database = connect(path);
+    const { source, goOn } = pausedSource(2, noise(chunkSize));
+    const writing = storage.write("key", source);
+    writing.catch(() => {});
+    await until(() => count(database, "entries.chunks") === 2);
+    const closing = storage.close();
+    await until(() => clock.pending > 0);
+    await clock.advance(10_000);
+    await closing;
+    goOn();
+    await expect(writing).rejects.toMatchObject({ code: "closed", outcome: "none", operation: "write", key: "key" });
+  }
+});
+
+describe("a thread", () => {
+  test("that ends leaves the outcome of its commit unknown, and makes nothing later", async () => {
+    const path = await freshPath();
+    const started = new Promise<Worker>((resolve) => process.once("worker", resolve));
+    const storage = open(path, { thread: true });
+    await storage.put("a", bytes("1"));
+    const other = connect(path);
+    other.exec("BEGIN IMMEDIATE");
+    const writing = storage.put("a", bytes("2"));
+    writing.catch(() => {});
+    await nextTurn(); // sent by then
+    const ended = (await started).terminate();
+    other.exec("COMMIT");
+    await ended;
+    await expect(writing).rejects.toMatchObject({ code: "unavailable", outcome: "unknown", operation: "put", key: "a" });
+    await expect(storage.put("b", bytes("1"))).rejects.toMatchObject({ code: "unavailable", outcome: "none", operation: "put", key: "b" });
+    await expect(storage.clear()).rejects.toMatchObject({ code: "unavailable", outcome: "none", operation: "clear" });
+    expect(await storage.has("b")).toBe(false);
+  });
+
+  test("is sent the bytes of a value alone, without the memory that they lie in", async () => {
+    const storage = open(await freshPath(), { thread: true });
+    await storage.put("a", bytes("1"));
+    const post = vi.spyOn(Worker.prototype, "postMessage");
+    onTestFinished(() => post.mockRestore());
+    const memory = noise(1024 * 1024);
+    const value = memory.subarray(7, 17);
+    await Promise.all([
+      storage.put("put", value),
+      storage.batch([{ type: "put", key: "batched", value }], { atomic: true }),
+      storage.write("written", new Blob([value])),
+    ]);
+    for (const key of ["put", "batched", "written"]) expect(Buffer.compare((await storage.get(key))!, value)).toBe(0);
+    const sent: number[] = [];
+    const look = (found: unknown): void => {
+      if (found instanceof Uint8Array) sent.push(found.buffer.byteLength);
+      else if (typeof found === "object" && found !== null) Object.values(found).forEach(look);
+    };
+    post.mock.calls.forEach(([message]) => look(message));
+    expect(sent).toEqual([10, 10, 10]);
+  });
+
+  test("makes the other writes of a turn although the memory of one is gone", async () => {
+    const storage = open(await freshPath(), { thread: true });
+    await storage.put("a", bytes("1"));
+    const value = noise(10);
+    const writes = [storage.put("b", bytes("1")), storage.put("gone", value), storage.put("c", bytes("1"))];
+    structuredClone(value, { transfer: [value.buffer] });
+    const [before, , after] = await Promise.allSettled(writes);
+    expect([before?.status, after?.status]).toEqual(["fulfilled", "fulfilled"]);
+  });
 });

@@ -27,6 +27,7 @@ import {
 import type { Change, Outcome, Put, Remove, Version } from "./changes.ts";
 import { done } from "./changes.ts";
 import { errorOf, storageName, translate } from "./errors.ts";
+import { faultOf } from "./faults.ts";
 import type { Rows } from "./rows.ts";
 import { infoOf } from "./rows.ts";
 import { chunkSize } from "./schema.ts";
@@ -81,11 +82,15 @@ export class Writer {
     let indexes: number[] = [];
     let size = 0;
     const send = async (): Promise<void> => {
-      const sent = indexes;
-      const outcomes = await this.#submit(changes, size, signal);
-      for (let position = 0; position < outcomes.length; position++) {
-        const index = sent[position]!;
-        if (outcomes[position] !== done) fail(index, whyNot(outcomes[position]!, "batch", operations[index]!.key));
+      try {
+        const outcomes = await this.#submit(changes, size, signal);
+        for (let position = 0; position < outcomes.length; position++) {
+          const index = indexes[position]!;
+          if (outcomes[position] !== done) fail(index, whyNot(outcomes[position]!, "batch", operations[index]!.key));
+        }
+      } catch (error) {
+        signal?.throwIfAborted();
+        for (const index of indexes) fail(index, translate(error, "batch", operations[index]!.key));
       }
       changes = [];
       indexes = [];
@@ -102,17 +107,29 @@ export class Writer {
       }
       if (changes.length === mostChangesAtOnce || size > mostBytesAtOnce) await send();
     }
-    await send();
+    if (changes.length > 0) await send();
     if (failures.length > 0) throw partial("batch", storageName, failures, operations.length);
   }
 
   async clear(prefix: string, signal: AbortSignal | undefined): Promise<void> {
     const newest = this.#rows.newest();
-    for (;;) {
-      const [outcome = done] = await this.#submit([{ type: "clear", prefix, newest }], 0, signal);
+    for (let begun = false; ; begun = true) {
+      const outcome = await this.#clearSome(prefix, newest, signal);
       if (outcome === done) return;
-      if (typeof outcome !== "number") throw errorOf(outcome, "clear");
+      if (typeof outcome !== "number") throw errorOf(begun ? { ...outcome, outcome: "unknown" } : outcome, "clear");
       if (!this.#turns.hasTime) await this.#turns.next();
+    }
+  }
+
+  async #clearSome(prefix: string, newest: number, signal: AbortSignal | undefined): Promise<Outcome> {
+    try {
+      const [outcome = done] = await this.#submit([{ type: "clear", prefix, newest }], 0, signal);
+      return outcome;
+    } catch (error) {
+      signal?.throwIfAborted();
+      const fault = faultOf(error);
+      if (fault === undefined) throw error;
+      return fault;
     }
   }
 
@@ -186,7 +203,7 @@ export class Writer {
         if (outcome === done) resolve(result as T);
         else reject(whyNot(outcome, operation, key));
       };
-      const refuse = (error: unknown): void => reject(translate(error, operation, key));
+      const refuse = (error: unknown): void => reject(translate(error, operation, key, signal));
       this.#commits.submit({ changes: [change], size, signal, settle, reject: refuse });
     });
     return signal === undefined ? made : untilAborted(made, signal);

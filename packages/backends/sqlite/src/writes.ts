@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { rangeUnder } from "@stowage/core";
-import type { All, Change, Clear, Publish, Put, Remove } from "./changes.ts";
+import type { AddChunk, All, Change, Clear, Fault, Outcome, Publish, Put, Remove } from "./changes.ts";
 import { done } from "./changes.ts";
 import { isPlain, manyPlain, Puts } from "./puts.ts";
 import { afterAllKeys } from "./rows.ts";
@@ -19,6 +19,14 @@ const sweepInterval = 1_000;
 
 /** Milliseconds after which an unpublished body that gets no chunks any more was left behind by a process that died. */
 const abandonedAfter: number = 24 * 3_600_000;
+
+/** What becomes of the writer of such a body when it was alive all the same. */
+const takenForAbandoned: Fault = {
+  code: "conflict",
+  message: "The value that was being written got no bytes for a day and was taken for abandoned; write it again.",
+  outcome: "none",
+  cause: undefined,
+};
 
 /** The writes of one table on one connection. All but `applyAlone` run inside a transaction that the caller holds. */
 export class Writes {
@@ -41,8 +49,8 @@ export class Writes {
   }
 
   /** Makes changes one after the other; plain puts share a statement. */
-  applyEach(changes: readonly Change[], now: number): number[] {
-    const outcomes: number[] = [];
+  applyEach(changes: readonly Change[], now: number): Outcome[] {
+    const outcomes: Outcome[] = [];
     while (outcomes.length < changes.length) {
       const start = outcomes.length;
       const some = changes.slice(start, start + (manyPlain.find((many) => start + many <= changes.length) ?? 1));
@@ -52,7 +60,7 @@ export class Writes {
     return outcomes;
   }
 
-  apply(change: Change, now: number): number {
+  apply(change: Change, now: number): Outcome {
     switch (change.type) {
       case "put":
         return this.#applyPut(change, now);
@@ -63,10 +71,7 @@ export class Writes {
       case "clear":
         return this.#applyClear(change);
       case "chunk":
-        if (change.position === 0) this.#run(`INSERT INTO ${this.#names.hidden} (body, since) VALUES (?, ?)`, change.body, now);
-        else this.#run(`UPDATE ${this.#names.hidden} SET since = ? WHERE body = ?`, now, change.body);
-        this.#addChunk(change.body, change.position, change.bytes);
-        return done;
+        return this.#applyChunk(change, now);
       case "publish":
         return this.#applyPublish(change, now);
       case "discard":
@@ -138,7 +143,16 @@ export class Writes {
     return Number(changes) < clearedAtOnce ? done : 0;
   }
 
-  #applyPublish({ key, body, size, version, ifMatch, ifNoneMatch }: Publish, now: number): number {
+  #applyChunk({ body, position, bytes }: AddChunk, now: number): Outcome {
+    const { hidden } = this.#names;
+    const since = Math.max(now, 1); // 0 is that of a body to be swept
+    if (position === 0) this.#run(`INSERT INTO ${hidden} (body, since) VALUES (?, ?)`, body, since);
+    else if (this.#run(`UPDATE ${hidden} SET since = ? WHERE body = ? AND since > 0`, since, body).changes !== 1) return takenForAbandoned;
+    this.#addChunk(body, position, bytes);
+    return done;
+  }
+
+  #applyPublish({ key, body, size, version, ifMatch, ifNoneMatch }: Publish, now: number): Outcome {
     const { hidden } = this.#names;
     const holds = this.#holds(key, ifMatch, ifNoneMatch, now);
     const expired = version.expiresAt !== undefined && version.expiresAt <= now;
@@ -147,8 +161,7 @@ export class Writes {
       this.#hasHidden = true;
       return holds ? this.#remove(key) : 0;
     }
-    const { changes } = this.#run(`DELETE FROM ${hidden} WHERE body = ?`, body);
-    if (Number(changes) !== 1) throw new Error("The value that was being written is not there any more: it was taken for abandoned.");
+    if (this.#run(`DELETE FROM ${hidden} WHERE body = ? AND since > 0`, body).changes !== 1) return takenForAbandoned;
     this.#puts.put(key, size, version, null, body);
     this.#hasHidden = true;
     return done;
@@ -172,13 +185,14 @@ export class Writes {
     this.#run(`INSERT INTO ${this.#names.chunks} (body, position, bytes) VALUES (?, ?, ?)`, body, position, bytes);
   }
 
-  /** Answers whether there may be more. */
+  /** Answers whether there may be more. An abandoned body is claimed first, so that nobody goes on with what is left of it. */
   #sweepChunks(now: number): boolean {
     const { chunks, hidden } = this.#names;
     const found = this.#statement(`SELECT body FROM ${hidden} WHERE since <= ? LIMIT 1`).get(now - abandonedAfter) as
       | { body: number }
       | undefined;
     if (found === undefined) return false;
+    this.#run(`UPDATE ${hidden} SET since = 0 WHERE body = ? AND since > 0`, found.body);
     const { changes } = this.#run(
       `DELETE FROM ${chunks} WHERE rowid IN (SELECT rowid FROM ${chunks} WHERE body = ? LIMIT ${chunksSweptAtOnce})`,
       found.body,

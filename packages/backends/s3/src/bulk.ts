@@ -106,7 +106,8 @@ export class Bulk {
       if (page.isTruncated && (page.token === undefined || page.token === token)) {
         throw badAnswer("The service says that the list goes on, and not where.");
       }
-      if (page.objects.length > 0) yield page.objects.map(({ key }) => key.slice(before.length));
+      const keys = page.objects.map(({ key }) => key.slice(before.length)).filter((key) => key !== "");
+      if (keys.length > 0) yield keys;
       token = page.isTruncated ? page.token : undefined;
     } while (token !== undefined);
   }

@@ -23,11 +23,13 @@ export function collect({ body, length }: Download, expected: Expected): Promise
   return new Promise((resolve, reject) => {
     let whole: Bytes | undefined;
     let received = 0;
+    let failed = false;
     const stop = (): void => {
       signal?.removeEventListener("abort", abort);
       body.removeListener("close", cut);
     };
     const fail = (error: unknown): void => {
+      failed = true;
       stop();
       body.destroy();
       reject(error);
@@ -37,9 +39,17 @@ export function collect({ body, length }: Download, expected: Expected): Promise
     if (signal?.aborted === true) return abort();
     signal?.addEventListener("abort", abort, { once: true });
     body.on("data", (chunk: Uint8Array) => {
-      if (received + chunk.byteLength > length) return fail(translate(cutAnswer(), expected.operation, expected.key));
+      if (failed) return; // what was in its buffers comes all the same
+      if (received + chunk.byteLength > length) return cut();
       if (chunk.byteLength === length) whole = owned(chunk);
-      else (whole ??= new Uint8Array(length)).set(chunk, received);
+      else {
+        try {
+          whole ??= new Uint8Array(length);
+        } catch (error) {
+          return fail(tooLarge(length, expected, error));
+        }
+        whole.set(chunk, received);
+      }
       received += chunk.byteLength;
     });
     body.once("error", (error: Error) => fail(translate(brokenConnection(error), expected.operation, expected.key)));
@@ -90,6 +100,7 @@ class BodySource {
     const { signal } = this.#expected;
     // One chunk for each pull, and those that are not asked for wait where they are.
     this.#body.on("data", (chunk: Uint8Array) => {
+      if (this.#isOver) return; // what was in its buffers comes all the same
       if (this.#received + chunk.byteLength < this.#length) this.#body.pause();
       this.#give(chunk);
       this.#wake?.();
@@ -153,6 +164,11 @@ class BodySource {
 function owned(chunk: Uint8Array): Bytes {
   const { buffer } = chunk;
   return buffer instanceof ArrayBuffer && buffer.byteLength === chunk.byteLength ? new Uint8Array(buffer) : copyBytes(chunk);
+}
+
+function tooLarge(length: number, { operation, key }: Expected, cause: unknown): StorageError {
+  const message = `The value has ${length} bytes, which do not fit into memory; read it as a stream.`;
+  return new StorageError("too-large", message, { operation, storage: storageName, key, cause });
 }
 
 function damageOf(found: string, { sha256, operation, key }: Expected): StorageError | undefined {

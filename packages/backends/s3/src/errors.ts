@@ -71,6 +71,7 @@ function byCode({ code, region, message }: S3Failure): Meaning | undefined {
     case "NotImplemented":
       return { code: "unsupported", message: "The service cannot do that." };
     case "NetworkError":
+    case "NotSent":
       return { code: "unavailable", message };
     case "BadAnswer":
       return { code: "unavailable", message: `What answered is no S3 service, or broken: ${message}` };

@@ -1,4 +1,4 @@
-import { readSource, wrongSize } from "@stowage/core";
+import { cancelSource, readSource, wrongSize } from "@stowage/core";
 import type { ByteSource } from "@stowage/core";
 import { storageName } from "./errors.ts";
 import { partSizeOf } from "./part-sizes.ts";
@@ -31,7 +31,13 @@ const smallest = 64 * 1024;
 export async function* partsOf(source: ByteSource, { partSize, size, key, signal }: PartsOptions): AsyncGenerator<Part, void, void> {
   const free: Uint8Array[] = [];
   let number = 1;
-  let limit = partSizeOf(number, partSize, size);
+  let limit: number;
+  try {
+    limit = partSizeOf(number, partSize, size);
+  } catch (error) {
+    cancelSource(source, error);
+    throw error;
+  }
   let buffer = new Uint8Array(Math.min(smallest, limit));
   let filled = 0;
   let received = 0;

@@ -65,8 +65,10 @@ export class Reader {
     );
     checkListing(listing, `${before}${prefix}`, cursor);
     const outer = (key: string): string => key.slice(before.length);
-    const entries = listing.objects.map((object) => (info === true ? listedInfo(outer(object.key), object) : { key: outer(object.key) }));
-    const prefixes = listing.prefixes.map(outer);
+    // An object that is called as the prefix, as consoles make it for a folder, is no entry.
+    const objects = listing.objects.filter(({ key }) => key !== before);
+    const entries = objects.map((object) => (info === true ? listedInfo(outer(object.key), object) : { key: outer(object.key) }));
+    const prefixes = listing.prefixes.map(outer).filter((each) => each !== "");
     return listing.isTruncated ? { entries, prefixes, cursor: listing.token! } : { entries, prefixes };
   }
 

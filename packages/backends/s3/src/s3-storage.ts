@@ -82,7 +82,7 @@ export interface S3Options {
   readonly connections?: number | undefined;
   /** Milliseconds until a connection stands. @default 5_000 */
   readonly connectTimeout?: number | undefined;
-  /** Milliseconds that the service may send nothing. @default 60_000 */
+  /** Milliseconds that the service may send nothing, and that a call waits for a free connection. @default 60_000 */
   readonly timeout?: number | undefined;
   /** @default the clock of the machine */
   readonly clock?: Clock | undefined;

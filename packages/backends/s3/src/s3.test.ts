@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { S3Client } from "@aws-sdk/client-s3";
 import type { Bytes, Operation } from "@stowage/core";
 import { VirtualClock } from "@stowage/testing";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -137,6 +138,34 @@ describe.each(transports)("with %s", (transport) => {
     });
   });
 
+  test("an object whose key is only the prefix, as consoles make it for a folder, is no entry", async () => {
+    const { double, storage, another } = await onDouble({ transport, prefix: "users/" });
+    await another({ prefix: "" }).put("users/", new Uint8Array());
+    await storage.put("ada", one);
+    await storage.put("old/bob", one);
+    expect(await storage.list()).toEqual({ entries: [{ key: "ada" }, { key: "old/bob" }], prefixes: [] });
+    expect(await storage.list({ delimiter: "/" })).toEqual({ entries: [{ key: "ada" }], prefixes: ["old/"] });
+    await storage.clear();
+    expect(double.keys("bucket")).toEqual(["users/"]);
+  });
+
+  test("credentials that cannot be had are unavailable, and nothing was sent", async () => {
+    const { double, another } = await onDouble({ transport });
+    const failure = new Error("no answer from the provider");
+    const credentials = async (): Promise<never> => {
+      throw failure;
+    };
+    const { endpoint, region } = double;
+    const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+    onTestFinished(() => client.destroy());
+    const storage = another(transport === "our own client" ? { credentials } : { client });
+    const expected = { code: "unavailable", outcome: "none", retryable: true, key: "key", cause: { cause: failure } };
+    await expect(storage.put("key", one)).rejects.toMatchObject({ ...expected, operation: "put" });
+    await expect(storage.get("key")).rejects.toMatchObject({ ...expected, operation: "get" });
+    await expect(storage.presign("key")).rejects.toMatchObject({ ...expected, operation: "presign" });
+    expect(double.calls).toEqual([]);
+  });
+
   test("a listing that is cut short is an error, and not a short list", async () => {
     const { double, storage } = await onDouble({ transport });
     await expect(storage.list({ cursor: "made up" })).rejects.toMatchObject({ code: "internal" });
@@ -158,6 +187,51 @@ describe.each(transports)("with %s", (transport) => {
     await expect(storage.presign(key, { expires: 8 * 86_400_000 })).rejects.toMatchObject({ code: "invalid-option" });
     await expect(storage.presign(key, { method: "POST" as "PUT" })).rejects.toMatchObject({ code: "invalid-option" });
   });
+});
+
+test("a call that waits for a free connection ends by its signal, or in time, and is never sent", async () => {
+  const { double, storage } = await onDouble({ connections: 1, timeout: 200 });
+  await storage.put("large", new Uint8Array(2 ** 20));
+  const held = await storage.read("large");
+  const stop = new AbortController();
+  const aborted = storage.get("aborted", { signal: stop.signal });
+  const late = storage.put("late", one);
+  stop.abort(new Error("enough"));
+  await expect(aborted).rejects.toThrow("enough");
+  await expect(late).rejects.toMatchObject({ code: "timeout", outcome: "none", retryable: true });
+  const waiting = storage.get("waiting");
+  await held!.value.cancel();
+  expect(await waiting).toBeUndefined();
+  expect(double.calls.map(({ key }) => key)).toEqual(["large", "large", "waiting"]);
+});
+
+test("however a request ends, its connection is free for the next", async () => {
+  const { double, storage } = await onDouble({ connections: 1, timeout: 200 });
+  await storage.put("key", new Uint8Array(100_000));
+  const get = double.on("GetObject");
+  get.answers(403);
+  get.answers(404);
+  get.resetsAnswer(0);
+  get.resetsAnswer(20);
+  get.resetsAnswer(1_000);
+  get.lies(5);
+  get.hangs();
+  get.slows(2, 60_000);
+  const ended = await Promise.allSettled(Array.from({ length: 8 }, () => storage.get("key")));
+  expect(ended.filter(({ status }) => status === "rejected")).toHaveLength(7);
+  double.on("PutObject").resetsRequest(1);
+  double.on("PutObject").answers(503);
+  await Promise.allSettled([storage.put("key", one), storage.put("key", one)]);
+  await (await storage.read("key"))!.value.cancel();
+  const stop = new AbortController();
+  const aborted = storage.get("key", { signal: stop.signal });
+  stop.abort(new Error("enough"));
+  await expect(aborted).rejects.toThrow("enough");
+  expect(await Promise.all([storage.has("key"), storage.has("none"), storage.get("key")])).toMatchObject([
+    true,
+    false,
+    { length: 100_000 },
+  ]);
 });
 
 test("credentials that ended are asked for again, and their provider once for many calls", async () => {

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
 import { VirtualClock } from "@stowage/testing";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { streamDownload } from "./downloads.ts";
 import { onDouble, transports } from "./testing/doubles.ts";
 
 const mebibyte = 2 ** 20;
@@ -80,6 +82,50 @@ describe.each(transports)("with %s", (transport) => {
     expect([double.keys("bucket"), double.uploads("bucket")]).toEqual([[], []]);
   });
 
+  test("an upload that is aborted while it begins is aborted when its id comes, and close waits for that up to its limit", async () => {
+    const clock = new VirtualClock(Date.now());
+    const { double, storage, another } = await onDouble({ transport, partSize, clock });
+    const abortedAtStart = async (): Promise<void> => {
+      double.calls.length = 0;
+      const stop = new AbortController();
+      const writing = storage.write("key", give(chunks(6)), { signal: stop.signal });
+      await expect.poll(() => double.calls.map(({ operation }) => operation)).toEqual(["CreateMultipartUpload"]);
+      stop.abort(new Error("enough"));
+      await expect(writing).rejects.toThrow("enough");
+    };
+    double.on("CreateMultipartUpload").slows(2, 200);
+    await abortedAtStart();
+    await expect.poll(() => double.calls.at(-1)?.operation).toBe("AbortMultipartUpload");
+    expect(double.uploads("bucket")).toEqual([]);
+    double.on("CreateMultipartUpload").hangs({ effect: true });
+    await abortedAtStart();
+    const closing = storage.close();
+    await expect.poll(() => clock.pending).toBe(1);
+    await clock.advance(10_000);
+    await closing;
+    await another().gc({ olderThan: 0 });
+  });
+
+  test("a part waits as long as the service asks for, but not for longer than half a minute", async () => {
+    const clock = new VirtualClock(Date.now());
+    const { double, storage } = await onDouble({ transport, partSize, clock });
+    double.on("UploadPart").answers(503, { retryAfter: "30" });
+    const writing = storage.write("key", give(chunks(6)));
+    await expect.poll(() => clock.pending).toBe(1);
+    await clock.advance(30_000);
+    await writing;
+    double.on("UploadPart").answers(503, { retryAfter: "31" });
+    await expect(storage.write("other", give(chunks(6)))).rejects.toMatchObject({ code: "throttled", retryAfter: 31_000 });
+  });
+
+  test("a source that is said to be larger than an upload can be is cancelled", async () => {
+    const { storage } = await onDouble({ transport });
+    const cancel = vi.fn();
+    const source = new ReadableStream<Uint8Array<ArrayBuffer>>({ cancel });
+    await expect(storage.write("key", source, { size: 2 ** 52 })).rejects.toMatchObject({ code: "too-large" });
+    expect(cancel).toHaveBeenCalledTimes(1);
+  });
+
   test("an upload whose last answer is lost is found again by its write id", async () => {
     const { double, storage } = await onDouble({ transport, partSize });
     double.on("CompleteMultipartUpload").resetsAnswer(0);
@@ -142,6 +188,17 @@ describe.each(transports)("with %s", (transport) => {
     expect(await storage.get("key")).toEqual(value);
   });
 
+  test("a value that does not fit into memory is too large, and can be read as a stream", async () => {
+    const { double, storage } = await onDouble({ transport });
+    await storage.put("key", Uint8Array.of(7));
+    double.on("GetObject").lies(2 ** 50);
+    await expect(storage.get("key")).rejects.toMatchObject({ code: "too-large", outcome: "none", operation: "get", key: "key" });
+    double.on("GetObject").lies(2 ** 50);
+    const reader = (await storage.read("key"))!.value.getReader();
+    expect((await reader.read()).value).toEqual(Uint8Array.of(7));
+    await expect(reader.read()).rejects.toMatchObject({ code: "unavailable" });
+  });
+
   test("a slow body is waited for, and its signal ends it", async () => {
     const { double, storage } = await onDouble({ transport });
     await storage.put("key", new Uint8Array(10).fill(7));
@@ -176,4 +233,35 @@ describe.each(transports)("with %s", (transport) => {
     const entry = await storage.read("stream");
     await expect(new Response(entry?.value).bytes()).rejects.toMatchObject({ code: "corrupt" });
   });
+});
+
+test("a body that stalls is a time-out, however it is read", async () => {
+  const { double, storage } = await onDouble({ timeout: 200 });
+  await storage.put("key", new Uint8Array(10));
+  const timeout = { code: "timeout", outcome: "none" };
+  double.on("GetObject").slows(2, 60_000, { times: 2 });
+  await expect(storage.get("key")).rejects.toMatchObject(timeout);
+  const reader = (await storage.read("key"))!.value.getReader();
+  await reader.read();
+  await expect(reader.read()).rejects.toMatchObject(timeout);
+  double.on("ListObjectsV2").slows(2, 60_000);
+  await expect(storage.list()).rejects.toMatchObject(timeout);
+});
+
+test.each(["cancelled", "aborted"])("a stream that is %s while a chunk is on its way gives nothing more, and does no harm", async (how) => {
+  const uncaught = vi.fn();
+  process.on("uncaughtException", uncaught);
+  onTestFinished(() => void process.off("uncaughtException", uncaught));
+  const body = new Readable({ read: () => {} });
+  for (const byte of [1, 2, 3]) body.push(Buffer.of(byte));
+  const stop = new AbortController();
+  const info = { size: 9, length: 9, start: 0, etag: undefined, modifiedAt: undefined, headers: [] };
+  const reader = streamDownload({ ...info, body }, { operation: "read", key: "key", sha256: undefined, signal: stop.signal }).getReader();
+  expect((await reader.read()).value).toEqual(Uint8Array.of(1));
+  body.once("resume", () => void (how === "cancelled" ? reader.cancel() : stop.abort(new Error("enough"))));
+  const next = reader.read();
+  if (how === "cancelled") expect(await next).toEqual({ done: true, value: undefined });
+  else await expect(next).rejects.toThrow("enough");
+  await expect.poll(() => body.closed).toBe(true);
+  expect(uncaught).not.toHaveBeenCalled();
 });

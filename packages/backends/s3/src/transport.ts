@@ -107,7 +107,7 @@ export interface Transport {
 export interface S3FailureOptions {
   /** Status of the answer; 0 where there was none. */
   readonly status: number;
-  /** The service's word for it, or ours where no answer came: `NetworkError`, `Timeout`, `BadAnswer`. */
+  /** The service's word for it, or ours where no answer came: `NetworkError`, `Timeout`, `BadAnswer`, `NotSent`. */
   readonly code: string;
   /** Whether the service may have done what it was asked for. */
   readonly isUnknown: boolean;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { EntryInfo } from "@stowage/core";
-import { forEachConcurrently } from "@stowage/core";
+import { forEachConcurrently, untilAborted } from "@stowage/core";
 import type { Part } from "./parts.ts";
 import type { Settings } from "./settings.ts";
 import type { Headers, Upload, UploadedPart, UploadPage } from "./transport.ts";
@@ -10,6 +10,10 @@ import { S3Failure } from "./transport.ts";
 const maxSends = 3;
 /** Milliseconds before a part is sent again, times the tries before. */
 const pause = 200;
+/** Milliseconds that the service may ask to wait for before that. */
+const longestPause = 30_000;
+/** Milliseconds that a close waits for uploads that are being aborted. */
+const closeTimeout = 10_000;
 
 /** The multipart uploads of a storage. */
 export class Uploads {
@@ -26,9 +30,13 @@ export class Uploads {
     return this.#open.size;
   }
 
-  /** Returns when everything that is being aborted is, or has failed to be. */
+  /** Returns when everything that is being aborted is, or has failed to be, or takes too long. */
   async idle(): Promise<void> {
-    await Promise.all(this.#aborting);
+    if (this.#aborting.size === 0) return;
+    const stop = new AbortController();
+    const late = this.#settings.clock.sleep(closeTimeout, stop.signal).catch(() => {});
+    await Promise.race([Promise.all(this.#aborting), late]);
+    stop.abort();
   }
 
   /**
@@ -45,8 +53,8 @@ export class Uploads {
     signal: AbortSignal,
     complete: (id: string, parts: readonly UploadedPart[], size: number) => Promise<EntryInfo>,
   ): Promise<EntryInfo> {
-    const { transport, prefix, partsInFlight } = this.#settings;
-    const id = await transport.startUpload(prefix + key, headers, signal);
+    const { prefix, partsInFlight } = this.#settings;
+    const id = await this.#start(prefix + key, headers, signal);
     this.#open.add(id);
     try {
       const uploaded: UploadedPart[] = [];
@@ -68,7 +76,7 @@ export class Uploads {
         size,
       );
     } catch (error) {
-      this.#abort(prefix + key, id);
+      this.#finish(this.#settings.transport.abortUpload(prefix + key, id));
       throw error;
     } finally {
       this.#open.delete(id);
@@ -93,6 +101,19 @@ export class Uploads {
     return swept;
   }
 
+  /** Begins an upload, and hides the signal from the service: an upload can only be aborted when its id is known. */
+  async #start(key: string, headers: Headers, signal: AbortSignal): Promise<string> {
+    signal.throwIfAborted();
+    const { transport } = this.#settings;
+    const starting = transport.startUpload(key, headers);
+    try {
+      return await untilAborted(starting, signal);
+    } catch (error) {
+      this.#finish(starting.then((id) => transport.abortUpload(key, id)));
+      throw error;
+    }
+  }
+
   async #send(key: string, id: string, { number, bytes }: Part, signal: AbortSignal): Promise<UploadedPart> {
     const { transport, prefix, clock, checksum } = this.#settings;
     const headers: Headers = checksum ? { "content-md5": createHash("md5").update(bytes).digest("base64") } : {};
@@ -101,14 +122,16 @@ export class Uploads {
         return await transport.uploadPart(prefix + key, id, number, bytes, headers, signal);
       } catch (error) {
         if (sends === maxSends || !(error instanceof S3Failure) || !isPassing(error)) throw error;
-        await clock.sleep(error.retryAfter ?? pause * sends, signal);
+        const delay = error.retryAfter ?? pause * sends;
+        if (delay > longestPause) throw error;
+        await clock.sleep(delay, signal);
       }
     }
   }
 
-  #abort(key: string, id: string): void {
-    const aborting = this.#settings.transport
-      .abortUpload(key, id)
+  /** Lets an upload be aborted while its call has ended. */
+  #finish(aborted: Promise<void>): void {
+    const aborting = aborted
       .catch(() => {}) // left to gc()
       .finally(() => this.#aborting.delete(aborting));
     this.#aborting.add(aborting);

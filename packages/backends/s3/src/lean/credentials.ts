@@ -1,5 +1,6 @@
 import type { Clock } from "@stowage/core";
 import { StorageError } from "@stowage/core";
+import { S3Failure } from "../transport.ts";
 import type { S3Credentials } from "./sigv4.ts";
 
 /** Credentials, or what gives them: a provider of the AWS SDK fits. */
@@ -41,13 +42,21 @@ export class Credentials {
   }
 
   async #ask(): Promise<S3Credentials> {
-    const given = typeof this.#source === "function" ? await this.#source() : (this.#source ?? fromEnvironment());
+    const given = typeof this.#source === "function" ? await asked(this.#source) : (this.#source ?? fromEnvironment());
     if (typeof given?.accessKeyId !== "string" || typeof given.secretAccessKey !== "string") {
       throw new StorageError("config", "The function for credentials gave none; it must give accessKeyId and secretAccessKey.", {
         storage: "s3",
       });
     }
     return (this.#known = given);
+  }
+}
+
+async function asked(source: () => Promise<S3Credentials>): Promise<S3Credentials> {
+  try {
+    return await source();
+  } catch (cause) {
+    throw new S3Failure("The function for credentials failed; look at the cause.", { status: 0, code: "NotSent", isUnknown: false, cause });
   }
 }
 

@@ -10,9 +10,13 @@ interface SdkError {
   readonly $response?: { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> };
 }
 
-/** An error of the SDK as a failed request. */
-export function failureOfSdk(error: unknown): S3Failure {
+/** An error of the SDK as a failed request, or as one that was not sent at all. */
+export function failureOfSdk(error: unknown, isSent: boolean): S3Failure {
   if (error instanceof S3Failure) return error;
+  if (!isSent) {
+    const message = "The client of the SDK failed before it sent anything; look at the cause.";
+    return new S3Failure(message, { status: 0, code: "NotSent", isUnknown: false, cause: error });
+  }
   const { name = "", code = "", message = "", $metadata, $response } = error as SdkError;
   const status = $metadata?.httpStatusCode ?? $response?.statusCode;
   if (status === undefined) {

@@ -36,6 +36,12 @@ interface SdkCommand<O> {
   resolveMiddleware(stack: Stack, config: Config, options: object): (command: never) => Promise<{ readonly output: O }>;
 }
 
+/** One run of a command: what the SDK hands to the client's handler of requests as its options. */
+interface Sending {
+  readonly abortSignal: AbortSignal;
+  isSent: boolean;
+}
+
 export interface SdkTransportOptions {
   readonly client: SdkClient;
   readonly bucket: string;
@@ -70,8 +76,9 @@ export class SdkTransport implements Transport {
     // In its place stands nothing: others are placed by its name.
     this.#stack.add((next) => next, { name: "retryMiddleware", step: "finalizeRequest", priority: "high", override: true });
     const required = async (): Promise<"WHEN_REQUIRED"> => "WHEN_REQUIRED";
-    this.#plainConfig = { ...this.#client.config, requestChecksumCalculation: required, responseChecksumValidation: required };
-    this.#config = endpointOf(client) === undefined ? this.#client.config : this.#plainConfig;
+    const config = { ...this.#client.config, requestHandler: tellingHandler(this.#client.config.requestHandler) };
+    this.#plainConfig = { ...config, requestChecksumCalculation: required, responseChecksumValidation: required };
+    this.#config = endpointOf(client) === undefined ? config : this.#plainConfig;
   }
 
   readonly open = async (): Promise<void> => {
@@ -243,7 +250,10 @@ export class SdkTransport implements Transport {
     const { region, endpoint, forcesPath } = await addressOptionsOf(this.#client);
     const address = addressOf({ bucket: this.#bucket, region, endpoint, pathStyle: forcesPath || !fitsHost(this.#bucket, endpoint) });
     const request = { method, key, seconds, time: signingTime(this.#clock.now()) };
-    return presigned(request, address, new Signer(region), await this.#client.config.credentials());
+    const credentials = await this.#client.config.credentials().catch((error: unknown) => {
+      throw failureOfSdk(error, false);
+    });
+    return presigned(request, address, new Signer(region), credentials);
   }
 
   /** Whoever made the client closes it. */
@@ -271,19 +281,31 @@ export class SdkTransport implements Transport {
       this.#timeout + size / slowest,
     );
     signal?.addEventListener("abort", abort, { once: true });
+    const sending: Sending = { abortSignal: stop.signal, isSent: false };
     try {
-      const handler = command.resolveMiddleware(this.#stack, isPlain ? this.#plainConfig : this.#config, { abortSignal: stop.signal });
+      const handler = command.resolveMiddleware(this.#stack, isPlain ? this.#plainConfig : this.#config, sending);
       return (await handler(command as never)).output;
     } catch (error) {
       signal?.throwIfAborted();
+      const { isSent } = sending;
       if (isLate)
-        throw new S3Failure(`The service did not answer within ${this.#timeout} ms.`, { status: 0, code: "Timeout", isUnknown: true });
-      throw failureOfSdk(error);
+        throw new S3Failure(`The service did not answer within ${this.#timeout} ms.`, { status: 0, code: "Timeout", isUnknown: isSent });
+      throw failureOfSdk(error, isSent);
     } finally {
       clearTimeout(late);
       signal?.removeEventListener("abort", abort);
     }
   }
+}
+
+/** The client's handler of requests, which says first that it got one. */
+function tellingHandler(inner: Config["requestHandler"]): Config["requestHandler"] {
+  const telling = Object.create(inner) as Config["requestHandler"];
+  telling.handle = (request, options) => {
+    (options as unknown as Sending).isSent = true;
+    return inner.handle(request, options);
+  };
+  return telling;
 }
 
 interface ObjectOutput extends SdkHeaders {

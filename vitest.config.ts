@@ -19,9 +19,9 @@ const config: ViteUserConfig = {
       exclude,
       tsconfig: "./tsconfig.json",
     },
-    // On processors with memory protection keys, V8's list of code pages now and then ends a process that starts and ends
-    // many threads (nodejs/node#64500): nothing of ours, and nothing that a run of tests can do without.
-    execArgv: ["--no-memory-protection-keys"],
+    // Where many threads begin and end that take the types out of TypeScript, for which Node has WebAssembly, Node 24 ends the
+    // process now and then while it frees code (WasmEngine::FreeDeadCode, and nodejs/node#64500). A run of tests can keep it.
+    execArgv: ["--no-wasm-code-gc", "--no-memory-protection-keys"],
     testTimeout: 30_000,
     hookTimeout: 90_000, // the start and the end of real servers
     expect: { poll: { timeout: 20_000 } }, // waits for a condition: the limit only ends what is hopeless

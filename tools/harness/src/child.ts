@@ -16,7 +16,8 @@ export class Child {
   constructor(script: string, options: object, wrapper: readonly string[] = []) {
     const node = [
       process.execPath,
-      ...["--no-wasm-code-gc", "--no-memory-protection-keys"], // as for the tests themselves: see vitest.config.ts
+      "--no-wasm-code-gc", // as for the tests themselves: see vitest.config.ts
+      "--no-memory-protection-keys",
       "--conditions=@stowage/source",
       "--no-warnings",
       join(import.meta.dirname, script),

@@ -6,6 +6,7 @@ import type {
   Bytes,
   ByteStorage,
   CallOptions,
+  ClearOptions,
   Capabilities,
   Clock,
   DeleteOptions,
@@ -194,9 +195,20 @@ class FileStorage extends BaseByteStorage {
     }
   }
 
-  override async batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
-    this.#lifecycle.check("batch");
-    await super.batch(operations, options);
+  override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<Bytes> | undefined)[]> {
+    return this.#lifecycle.during("getEntries", () => super.getEntries(keys, options));
+  }
+
+  override batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
+    return this.#lifecycle.during("batch", () => super.batch(operations, options));
+  }
+
+  override clear(options?: ClearOptions): Promise<void> {
+    return this.#lifecycle.during("clear", () => super.clear(options));
+  }
+
+  protected override step<T>(begin: () => T): T {
+    return this.#lifecycle.step(begin);
   }
 
   override async flush(options?: CallOptions): Promise<void> {

@@ -20,7 +20,6 @@ import type {
 } from "@stowage/core";
 import {
   BaseByteStorage,
-  cancelSource,
   checkBytes,
   checkDeleteOptions,
   checkKey,
@@ -43,6 +42,7 @@ import {
   untilAborted,
   valueStart,
   withExpiry,
+  writing,
 } from "@stowage/core";
 import type { KeyvAdapter } from "./adapter.ts";
 import { Port } from "./adapter.ts";
@@ -196,20 +196,14 @@ class KeyvStorage extends BaseByteStorage {
   }
 
   override batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
-    return rejecting(() => {
-      this.#lifecycle.check("batch");
-      return super.batch(operations, options);
-    });
+    return this.#lifecycle.during("batch", () => super.batch(operations, options));
   }
 
-  override async write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
-    try {
+  override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
+    return writing(source, () => {
       this.#lifecycle.check("write");
-    } catch (error) {
-      cancelSource(source, error);
-      throw error;
-    }
-    return await super.write(key, source, options);
+      return this.#lifecycle.during("write", () => super.write(key, source, options));
+    });
   }
 
   override flush(options?: CallOptions): Promise<void> {
@@ -217,10 +211,14 @@ class KeyvStorage extends BaseByteStorage {
   }
 
   override clear(options?: ClearOptions): Promise<void> {
-    return rejecting(() => {
+    return this.#lifecycle.during("clear", () => {
       if (this.capabilities.list === "none") refuseAbility("clear, which needs a list", this, "clear");
       return super.clear(options);
     });
+  }
+
+  protected override step<T>(begin: () => T): T {
+    return this.#lifecycle.step(begin);
   }
 
   override close(): Promise<void> {

@@ -187,6 +187,14 @@ export class S3Storage extends BaseByteStorage {
     });
   }
 
+  override getEntries(keys: readonly string[], options?: CallOptions): Promise<(Entry<Bytes> | undefined)[]> {
+    return this.#lifecycle.during("getEntries", () => super.getEntries(keys, options));
+  }
+
+  protected override step<T>(begin: () => T): T {
+    return this.#lifecycle.step(begin);
+  }
+
   /** Deletes go together, 1,000 in a request; everything else is a request of its own. */
   override batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
     return rejecting(() => {

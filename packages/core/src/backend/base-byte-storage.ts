@@ -46,7 +46,7 @@ export abstract class BaseByteStorage extends BaseStorage<Bytes> implements Byte
       chunks.push(chunk);
     }
     if (size !== undefined && received < size) throw wrongSize(size, String(received), this.name, key);
-    return await this.put(key, concatBytes(chunks), putOptions);
+    return await this.step(() => this.put(key, concatBytes(chunks), putOptions));
   }
 }
 

@@ -51,7 +51,7 @@ export abstract class BaseStorage<V> implements Storage<V> {
     checkKeys(keys, "getEntries", this.name);
     const entries: (Entry<V> | undefined)[] = Array.from({ length: keys.length });
     await forEachConcurrently(keys, concurrency, async (key, index) => {
-      entries[index] = await this.getEntry(key, options);
+      entries[index] = await this.step(() => this.getEntry(key, options));
     });
     return entries;
   }
@@ -78,7 +78,10 @@ export abstract class BaseStorage<V> implements Storage<V> {
   }
 
   clear(options?: ClearOptions): Promise<void> {
-    return clearByList(this, options);
+    const { name, capabilities } = this;
+    const list = (wanted?: ListOptions): Promise<Page> => this.step(() => this.list(wanted));
+    const remove = (key: string, wanted?: DeleteOptions): Promise<void> => this.step(() => this.delete(key, wanted));
+    return clearByList({ name, capabilities, list, delete: remove }, options);
   }
 
   async flush(options?: CallOptions): Promise<void> {
@@ -93,10 +96,16 @@ export abstract class BaseStorage<V> implements Storage<V> {
     return this.close();
   }
 
+  /** Begins a call as a step of `getEntries`, `batch`, `clear` or `write`. A backend that counts those overrides it with that of its `Lifecycle`. */
+  protected step<T>(begin: () => T): T {
+    return begin();
+  }
+
   async #apply(operation: Operation<V>, options: BatchOptions | undefined): Promise<void> {
     const signal = options?.signal;
-    if (operation.type === "put") await this.put(operation.key, operation.value, { ...operation.options, signal });
-    else await this.delete(operation.key, { ...operation.options, signal });
+    const { key, options: own } = operation;
+    if (operation.type === "put") await this.step(() => this.put(key, operation.value, { ...own, signal }));
+    else await this.step(() => this.delete(key, { ...own, signal }));
   }
 }
 

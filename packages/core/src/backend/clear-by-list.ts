@@ -6,7 +6,10 @@ import { scan } from "../functions/scan.ts";
 import { partial } from "./partial.ts";
 
 /** `clear` for a storage that has no better way: lists what is there and deletes it. */
-export async function clearByList(storage: AnyStorage, options: ClearOptions = {}): Promise<void> {
+export async function clearByList(
+  storage: Pick<AnyStorage, "name" | "capabilities" | "list" | "delete">,
+  options: ClearOptions = {},
+): Promise<void> {
   checkClearOptions(options, storage);
   const { prefix, signal } = options;
   const failures: Failure[] = [];

@@ -143,3 +143,28 @@ test("an open that fails after close gave up disturbs nobody", async () => {
   jam(new Error("refused"));
   await failed;
 });
+
+test("a close waits for all steps of a call and refuses other calls, and the steps of a call that it gave up", async () => {
+  for (const isLate of [false, true]) {
+    const clock = new HandClock();
+    const [first, second] = [door(), door()];
+    const lifecycle = new Lifecycle({ name: "file", clock, closeTimeout: 500, open: async () => {}, release: async () => {} });
+    const call = lifecycle.during("batch", async () => {
+      await first.opened;
+      const one = await lifecycle.step(() => lifecycle.run("put", () => 1));
+      await second.opened;
+      return await lifecycle.step(() => lifecycle.run("put", () => one + 1));
+    });
+    const outcome = expect(call);
+    const closing = lifecycle.close();
+    const told = isLate ? outcome.rejects.toMatchObject({ code: "closed" }) : outcome.resolves.toBe(2);
+    await expect(lifecycle.run("get", () => 1)).rejects.toMatchObject({ code: "closed" });
+    first.open();
+    await settled();
+    if (isLate) await clock.advance(500);
+    else second.open();
+    await closing;
+    second.open();
+    await told;
+  }
+});

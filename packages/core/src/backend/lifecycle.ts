@@ -26,6 +26,7 @@ export class Lifecycle {
   /** Closed although a call still ran. */
   #abandoned = false;
   #running = 0;
+  #inStep = false;
   #idle: (() => void) | undefined;
 
   constructor(options: LifecycleOptions) {
@@ -38,9 +39,9 @@ export class Lifecycle {
     return this.#opened && this.#closing === undefined;
   }
 
-  /** Throws `closed` once `close` was called. */
+  /** Throws `closed` once `close` was called, but for a step of a call that runs. */
   check(operation: string): void {
-    if (this.#closing === undefined) return;
+    if (this.#closing === undefined || (this.#inStep && !this.#abandoned)) return;
     throw storageClosed(this.#options.name, operation);
   }
 
@@ -67,6 +68,17 @@ export class Lifecycle {
       return running.then<T>(this.#passOn, this.#failOn);
     } catch (error) {
       return Promise.reject(error);
+    }
+  }
+
+  /** Begins a step of a call that is counted already and made of several: `close` waits for that call, and refuses none of its steps. */
+  step<T>(begin: () => T): T {
+    const before = this.#inStep;
+    this.#inStep = true;
+    try {
+      return begin();
+    } finally {
+      this.#inStep = before;
     }
   }
 

@@ -1,7 +1,10 @@
 import type { AnyStorage, EntryInfo, ListOptions } from "../contract/contract.ts";
 
 /** Every entry of a list, page by page. `limit` is the size of a page here. */
-export async function* scan(storage: AnyStorage, options: Omit<ListOptions, "delimiter"> = {}): AsyncGenerator<EntryInfo, void, void> {
+export async function* scan(
+  storage: Pick<AnyStorage, "list">,
+  options: Omit<ListOptions, "delimiter"> = {},
+): AsyncGenerator<EntryInfo, void, void> {
   let { cursor, startAfter } = options;
   do {
     const page = await storage.list({ ...options, cursor, startAfter });

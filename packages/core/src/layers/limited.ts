@@ -1,4 +1,6 @@
 import { clearByList } from "../backend/clear-by-list.ts";
+import type { Lifecycle } from "../backend/lifecycle.ts";
+import { layerLifecycle } from "../backend/lifecycle.ts";
 import { checkSource } from "../contract/sources.ts";
 import type { Clock } from "../contract/clock.ts";
 import { systemClock } from "../contract/clock.ts";
@@ -79,6 +81,8 @@ export class LimitedStorage<V> extends AroundStorage<V> {
   readonly #deadlines: Deadlines | undefined;
   readonly #matchers: readonly KeyMatcher[] | undefined;
   readonly #details: Details;
+  /** Counts what goes on between calls below. */
+  readonly #lifecycle: Lifecycle;
 
   constructor(inner: Storage<V>, options: LimitedOptions) {
     checkLimits(options);
@@ -90,6 +94,7 @@ export class LimitedStorage<V> extends AroundStorage<V> {
     this.#matchers = keys?.map(keyMatcher);
     const given = Object.entries({ maxSize, timeout, keys }).filter(([, value]) => value !== undefined);
     this.#details = { options: Object.fromEntries(given), stats: {} };
+    this.#lifecycle = layerLifecycle(this, inner, options.clock ?? systemClock);
   }
 
   override get capabilities(): Capabilities {
@@ -127,7 +132,11 @@ export class LimitedStorage<V> extends AroundStorage<V> {
   }
 
   override clear(options?: ClearOptions): Promise<void> {
-    return this.#matchers === undefined ? super.clear(options) : clearByList(this, options);
+    return this.#matchers === undefined ? super.clear(options) : this.#lifecycle.during("clear", () => clearByList(this, options));
+  }
+
+  override close(): Promise<void> {
+    return this.#lifecycle.close();
   }
 
   override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {

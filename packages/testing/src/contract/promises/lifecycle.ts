@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Capabilities } from "@stowage/core";
+import { isByteStorage } from "@stowage/core";
 import { equal, promptly, rejects } from "../assertions.ts";
 import { operations } from "../operations.ts";
 import type { Check, ContractContext, ContractPromise } from "../promise.ts";
@@ -84,6 +85,20 @@ export const lifecycle: readonly ContractPromise[] = section(12, {
     await promptly(context, "close", storage.close());
     equal(settled, running.length, "The calls that were settled when close ended");
     await Promise.all(running);
+  },
+  "close waits for all steps of a call that is made of several": async (context) => {
+    const { storage, value } = context;
+    const keys = Array.from({ length: 40 }, (_, index) => `key-${index}`);
+    for (const key of keys.slice(0, 20)) await storage.put(`old/${key}`, value(0));
+    const running: Promise<unknown>[] = [
+      storage.batch(keys.map((key) => ({ type: "put", key, value: value(0) }))),
+      storage.getEntries(keys),
+      ...(storage.capabilities.list === "none" ? [] : [storage.clear({ prefix: "old/" })]),
+      ...(isByteStorage(storage) && storage.capabilities.streams !== "none" ? [storage.write("streamed", new Blob(["text"]))] : []),
+    ];
+    const settled = Promise.allSettled(running);
+    await promptly(context, "close", storage.close());
+    for (const result of await promptly(context, "A call", settled)) if (result.status === "rejected") throw result.reason;
   },
   "close ends while a stream that is read half-way was cancelled": needs("streams", async (context) => {
     await context.bytes.put("key", bytesOf(300_000));

@@ -42,7 +42,6 @@ import {
   untilAborted,
   valueStart,
   withExpiry,
-  writing,
 } from "@stowage/core";
 import type { KeyvAdapter } from "./adapter.ts";
 import { Port } from "./adapter.ts";
@@ -200,10 +199,7 @@ class KeyvStorage extends BaseByteStorage {
   }
 
   override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
-    return writing(source, () => {
-      this.#lifecycle.check("write");
-      return this.#lifecycle.during("write", () => super.write(key, source, options));
-    });
+    return this.#lifecycle.duringWrite(source, () => super.write(key, source, options));
   }
 
   override flush(options?: CallOptions): Promise<void> {

@@ -1,7 +1,9 @@
 import type { Clock } from "../contract/clock.ts";
 import { systemClock } from "../contract/clock.ts";
+import type { ByteSource } from "../contract/contract.ts";
 import { untilAborted } from "../contract/sources.ts";
 import { StorageError } from "../contract/storage-error.ts";
+import { writing } from "../shapes/rejecting.ts";
 
 export interface LifecycleOptions {
   /** Name of the storage, for errors. */
@@ -62,13 +64,15 @@ export class Lifecycle {
   /** Counts a call of a layer as running until it has settled. A layer has nothing to open. */
   during<T>(operation: string, call: () => Promise<T>): Promise<T> {
     try {
-      this.check(operation);
-      const running = call();
-      this.#running++;
-      return running.then<T>(this.#passOn, this.#failOn);
+      return this.#counted(operation, call);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** As `during`, for a write: its source is cancelled where it is refused. */
+  duringWrite<T>(source: ByteSource, call: () => Promise<T>): Promise<T> {
+    return writing(source, () => this.#counted("write", call));
   }
 
   /** Begins a step of a call that is counted already and made of several: `close` waits for that call, and refuses none of its steps. */
@@ -84,6 +88,13 @@ export class Lifecycle {
 
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
+  }
+
+  #counted<T>(operation: string, call: () => Promise<T>): Promise<T> {
+    this.check(operation);
+    const running = call();
+    this.#running++;
+    return running.then<T>(this.#passOn, this.#failOn);
   }
 
   #ended(): void {

@@ -25,7 +25,6 @@ import { forEachConcurrently } from "../functions/concurrently.ts";
 import { ForwardingStorage } from "./forwarding-storage.ts";
 import { checkHoldsBytes } from "./holds-bytes.ts";
 import { preparedBatch } from "./prepared-batch.ts";
-import { writing } from "./rejecting.ts";
 import { InnerValue } from "./stored-value.ts";
 import type { StoredValue } from "./stored-value.ts";
 import { restarts, TransformedReads } from "./transformed-reads.ts";
@@ -124,20 +123,19 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
     return withSize(info, size);
   }
 
-  /**
-   * Counts a call of several steps as one: `close` waits for all of it. A step that begins after another one has settled
-   * is a `putStep` or the like, which is not refused because of a `close` that waits.
-   */
+  /** Counts a call of several steps as one: `close` waits for all of it. */
   protected during<T>(operation: string, call: () => Promise<T>): Promise<T> {
     return this.#lifecycle.during(operation, call);
   }
 
   /** As `during`, for a write, whose source is cancelled where it is refused. */
   protected duringWrite(source: ByteSource, call: () => Promise<EntryInfo>): Promise<EntryInfo> {
-    return writing(source, () => {
-      this.#lifecycle.check("write");
-      return this.#lifecycle.during("write", call);
-    });
+    return this.#lifecycle.duringWrite(source, call);
+  }
+
+  /** Begins a call as a step of one that is counted, which a `close` meanwhile does not refuse. */
+  protected step<T>(begin: () => T): T {
+    return this.#lifecycle.step(begin);
   }
 
   override get(key: string, options?: CallOptions): Promise<Bytes | undefined> {
@@ -209,17 +207,14 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   }
 
   override put(key: string, value: Uint8Array, options?: PutOptions): Promise<EntryInfo> {
-    return this.#lifecycle.during("put", () => this.putStep(key, value, options));
-  }
-
-  /** `put` within `during`. May throw. */
-  protected putStep(key: string, value: Uint8Array, options: PutOptions | undefined): Promise<EntryInfo> {
-    checkBytes(value, "put", this.name, key);
-    const settled = withExpiry(options, this.clock, this, "put");
-    settled?.signal?.throwIfAborted();
-    const encoded = this.encode(value, key, settled);
-    if (!(encoded instanceof Promise)) return this.#store(key, encoded, value.byteLength, settled);
-    return prompt(encoded, settled?.signal).then((stored) => this.#store(key, stored, value.byteLength, settled));
+    return this.#lifecycle.during("put", () => {
+      checkBytes(value, "put", this.name, key);
+      const settled = withExpiry(options, this.clock, this, "put");
+      settled?.signal?.throwIfAborted();
+      const encoded = this.encode(value, key, settled);
+      if (!(encoded instanceof Promise)) return this.#store(key, encoded, value.byteLength, settled);
+      return prompt(encoded, settled?.signal).then((stored) => this.#store(key, stored, value.byteLength, settled));
+    });
   }
 
   override delete(key: string, options?: DeleteOptions): Promise<void> {
@@ -227,11 +222,10 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   }
 
   override batch(operations: readonly Operation<Bytes>[], options?: BatchOptions): Promise<void> {
-    return this.#lifecycle.during("batch", () => this.batchStep(operations, options));
+    return this.#lifecycle.during("batch", () => this.#batch(operations, options));
   }
 
-  /** `batch` within `during`. */
-  protected async batchStep(operations: readonly Operation<Bytes>[], options: BatchOptions | undefined): Promise<void> {
+  async #batch(operations: readonly Operation<Bytes>[], options: BatchOptions | undefined): Promise<void> {
     options?.signal?.throwIfAborted();
     checkBatch(operations, options, this);
     const encode = async (operation: Operation<Bytes>): Promise<Operation<Bytes>> => {
@@ -250,23 +244,15 @@ export abstract class TransformedStorage<L extends StoredLayout = StoredLayout> 
   }
 
   override read(key: string, options?: ReadOptions): Promise<Entry<ReadableStream<Bytes>> | undefined> {
-    return this.#lifecycle.during("read", () => this.readStep(key, options));
+    return this.#lifecycle.during("read", () => {
+      checkReadOptions(options, this);
+      if (this.capabilities.streams === "none") refuseAbility("read", this, "read");
+      return this.#reads.read(key, options);
+    });
   }
 
-  /** `read` within `during`. May throw. */
-  protected readStep(key: string, options: ReadOptions | undefined): Promise<Entry<ReadableStream<Bytes>> | undefined> {
-    checkReadOptions(options, this);
-    if (this.capabilities.streams === "none") refuseAbility("read", this, "read");
-    return this.#reads.read(key, options);
-  }
-
-  override write(key: string, source: ByteSource, options?: WriteOptions): Promise<EntryInfo> {
-    return this.duringWrite(source, () => this.writeStep(key, source, options));
-  }
-
-  /** `write` within `duringWrite`. */
-  protected writeStep(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
-    return writing(source, () => {
+  override write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
+    return this.duringWrite(source, () => {
       checkSource(source, this.name, key);
       const settled = withExpiry(options, this.clock, this, "write");
       if (this.capabilities.streams === "none") refuseAbility("write", this, "write");

@@ -10,7 +10,12 @@ import { isTombstoneKey } from "./tombstones.ts";
 const concurrency = 16;
 
 /** Deletes what any replica has. So many of them must tell it that whatever was acknowledged is among it. */
-export async function clearAll(storage: ByteStorage, replicas: readonly Replica[], enough: number, options: ClearOptions): Promise<void> {
+export async function clearAll(
+  storage: Pick<ByteStorage, "name" | "delete">,
+  replicas: readonly Replica[],
+  enough: number,
+  options: ClearOptions,
+): Promise<void> {
   const { prefix, signal } = options;
   const failures: Failure[] = [];
   const missed: Missed[] = [];
@@ -18,7 +23,7 @@ export async function clearAll(storage: ByteStorage, replicas: readonly Replica[
   for (const replica of replicas) {
     try {
       const list: ByteStorage["list"] = (page) => replica.call("list", (own) => replica.storage.list({ ...page, signal: own }), signal);
-      await forEachConcurrently(scan({ list } as ByteStorage, { prefix }), concurrency, async ({ key }) => {
+      await forEachConcurrently(scan({ list }, { prefix }), concurrency, async ({ key }) => {
         if (isTombstoneKey(key)) return;
         const index = total++;
         await storage.delete(key, { signal }).catch((error: unknown) => {

@@ -121,11 +121,11 @@ export class EncryptedStorage extends TransformedStorage<EncryptedLayout> {
   }
 
   async #read(key: string, options: ReadOptions | undefined): Promise<Entry<ReadableStream<Bytes>> | undefined> {
-    const entry = await this.readStep(key, options);
+    const entry = await super.read(key, options);
     const { start = 0, end, signal } = options ?? {};
     if (entry?.size === undefined || start === 0 || resolveRange(entry.size, start, end).start < entry.size) return entry;
     try {
-      const last = await this.readStep(key, { start: -1, ifMatch: entry.etag, signal });
+      const last = await this.step(() => super.read(key, { start: -1, ifMatch: entry.etag, signal }));
       if (last !== undefined) for await (const _ of last.value);
       return entry;
     } catch (error) {

@@ -16,7 +16,6 @@ import {
   rejecting,
   scan,
   withExpiry,
-  writing,
 } from "@stowage/core";
 import type {
   BatchOptions,
@@ -116,7 +115,7 @@ export class EnvelopeStorage extends EnvelopedValues {
     checkPutOptions(options, this, "put");
     const settled = withExpiry(options, this.clock, this, "put");
     if (this.#isPast(settled) && !isConditional(settled)) return this.delete(key, { signal: settled.signal }).then(() => ({ key }));
-    return this.#send("put", key, settled, { repeatable: true, send: (sent) => this.putStep(key, value, sent) });
+    return this.#send("put", key, settled, { repeatable: true, send: (sent) => this.step(() => super.put(key, value, sent)) });
   }
 
   override write(key: string, source: ByteSource, options: WriteOptions = {}): Promise<EntryInfo> {
@@ -124,23 +123,21 @@ export class EnvelopeStorage extends EnvelopedValues {
   }
 
   #write(key: string, source: ByteSource, options: WriteOptions): Promise<EntryInfo> {
-    return writing(source, () => {
-      checkSource(source, this.name, key);
-      checkPutOptions(options, this, "write");
-      const settled = withExpiry(options, this.clock, this, "write");
-      this.header("write", key, settled); // refused before anything is read
-      if (settled.ifNoneMatch === undefined || this.capabilities.streams === "none" || isRepeatable(source)) {
-        return this.#send("write", key, settled, { repeatable: true, send: (sent) => this.writeStep(key, source, sent) });
-      }
-      let begun = false;
-      const send = (sent: WriteOptions): Promise<EntryInfo> => {
-        begun = true;
-        return this.writeStep(key, source, sent);
-      };
-      return this.#send("write", key, settled, { repeatable: false, send }).catch((error: unknown) => {
-        if (!begun) cancelSource(source, error);
-        throw error;
-      });
+    checkSource(source, this.name, key);
+    checkPutOptions(options, this, "write");
+    const settled = withExpiry(options, this.clock, this, "write");
+    this.header("write", key, settled); // refused before anything is read
+    if (settled.ifNoneMatch === undefined || this.capabilities.streams === "none" || isRepeatable(source)) {
+      return this.#send("write", key, settled, { repeatable: true, send: (sent) => this.step(() => super.write(key, source, sent)) });
+    }
+    let begun = false;
+    const send = (sent: WriteOptions): Promise<EntryInfo> => {
+      begun = true;
+      return this.step(() => super.write(key, source, sent));
+    };
+    return this.#send("write", key, settled, { repeatable: false, send }).catch((error: unknown) => {
+      if (!begun) cancelSource(source, error);
+      throw error;
     });
   }
 
@@ -186,7 +183,7 @@ export class EnvelopeStorage extends EnvelopedValues {
       const prepared = operations.flatMap((operation) => this.#prepare(operation));
       return sendBatch(prepared, options, {
         look: (key) => this.seen(key, options),
-        send: (changed) => this.batchStep(changed, options),
+        send: (changed) => this.step(() => super.batch(changed, options)),
       });
     });
   }
